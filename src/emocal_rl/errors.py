@@ -1,0 +1,23 @@
+"""The one exception for mistakes a user can fix."""
+
+
+class UserError(ValueError):
+    """A mistake the user can fix: one line per problem, saying what is wrong, where, and what to do.
+
+    The command line prints each line after ``error:`` and exits with code 2, without a traceback.
+
+    >>> str(UserError("recipe.yaml:3: unknown key sede; did you mean 'seed'?"))
+    "recipe.yaml:3: unknown key sede; did you mean 'seed'?"
+    """
+
+    @property
+    def lines(self) -> list[str]:
+        """The problems, one per line.
+
+        >>> UserError("first problem", "second problem").lines
+        ['first problem', 'second problem']
+        """
+        return str(self).splitlines()
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))

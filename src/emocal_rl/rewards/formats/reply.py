@@ -1,0 +1,46 @@
+"""What a reader hands back, and the words for what can be wrong with a completion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Span = tuple[int, int]
+
+FAULTS: dict[str, str] = {
+    "not_text": "the completion is neither text nor chat messages with text",
+    "no_think": "the reasoning block is missing or not closed",
+    "missing_part": "a part of the reasoning is missing, not closed, or empty",
+    "repeated_part": "a block that must come once comes twice",
+    "wrong_order": "all blocks are there, in the wrong order",
+    "stray_text": "there is text between or after the blocks",
+    "no_answer": "the answer is missing, not closed, or empty",
+    "answer_not_a_candidate": "the answer is none of the candidates",
+    "no_confidence": "the confidence is missing, not closed, or empty",
+    "confidence_not_a_number": "the confidence is not a plain decimal number (or not one of the format's words)",
+    "confidence_out_of_range": "the confidence is a number outside the range of the format",
+    "not_json": "the completion ends in no JSON object of the required shape",
+    "not_a_distribution": "the stated probabilities do not sum to one, or name a label twice",
+}
+"""Every fault a reader can name, with its meaning. Fixed and small, so that faults can be counted."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What was read from one completion.
+
+    text: the completion itself (for chat messages, the text of the assistant's last one).
+    parts: reasoning parts by name, stripped. answer: the candidate, spelled as in the candidate list (the stripped text
+    when there are none). confidence: in [0, 1]. distribution: stated probability of each label, for formats that state
+    more than one. answer_span, confidence_span: (start, end) character offsets in `text` of what stands in the tags.
+    fault: a key of `FAULTS`, or None for a readable reply. A faulty reply keeps what could be read besides the fault.
+    """
+
+    text: str
+    parts: Mapping[str, str] = field(default_factory=dict)
+    answer: str | None = None
+    confidence: float | None = None
+    answer_span: Span | None = None
+    confidence_span: Span | None = None
+    fault: str | None = None
+    distribution: Mapping[str, float] | None = None

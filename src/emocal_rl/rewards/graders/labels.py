@@ -1,0 +1,39 @@
+"""Graders for a closed set of labels."""
+
+from __future__ import annotations
+
+from emocal_rl.errors import UserError
+from emocal_rl.rewards.formats.matching import match
+from emocal_rl.rewards.formats.reply import Reply
+from emocal_rl.rewards.graders.core import Grade, grader
+from emocal_rl.rewards.targets import Target, aliases_of, candidates_of, shares_of
+
+
+@grader
+def label(reply: Reply, target: Target) -> Grade:
+    """1 when the answer is target["label"], else 0; None when the label is None. Case and punctuation do not matter.
+
+    target["aliases"] (other spelling -> label) is honoured on both sides.
+
+    >>> label(Reply("", answer="positive"), {"label": "Positive"})
+    1.0
+    """
+    if "label" not in target:
+        raise UserError(f"grader 'label': the target has no 'label': it has {sorted(target)}")
+    if target["label"] is None or reply.answer is None:
+        return None
+    return float(match(reply.answer, [str(target["label"])], aliases_of(target)) is not None)
+
+
+@grader
+def votes(reply: Reply, target: Target) -> Grade:
+    """The share of annotators who gave the answer, in [0, 1]; None when nobody voted.
+
+    >>> votes(Reply("", answer="positive"), {"candidates": ["negative", "positive"], "votes": [3, 17]})
+    0.85
+    """
+    shares = shares_of(target)
+    if shares is None or reply.answer is None:
+        return None
+    name = match(reply.answer, candidates_of(target) or list(shares), aliases_of(target))
+    return shares.get(name, 0.0) if name is not None else 0.0

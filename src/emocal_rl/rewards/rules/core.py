@@ -1,0 +1,159 @@
+"""What a scoring rule is, how one is declared, and the registry of them all.
+
+A rule is two functions of the stated confidence c: ``right(c)`` is paid when the answer is right, ``wrong(c)`` when it
+is wrong. Its value for a correctness y in [0, 1] is ``y * right(c) + (1 - y) * wrong(c)``: linear in y, so a proper
+rule stays proper when y is an annotator share or a judge's probability. Higher is always better.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from emocal_rl.errors import UserError
+from emocal_rl.rewards.address import did_you_mean, locate
+
+Array = NDArray[np.float64]
+Curve = Callable[[Array], Any]
+Bound = float | Callable[..., float]
+
+
+@dataclass(frozen=True, eq=False)
+class Rule:
+    """One scoring rule with its parameters bound. Declare one with `@rule`; see `brier` for the pattern.
+
+    right, wrong: arrays of confidences in [0, 1] to payoffs, elementwise. The other fields come from the declaration:
+    low, high: the smallest and largest payoff over c in [0, 1] and both outcomes (-inf when unbounded).
+    proper: stating c = p is optimal at every belief p; strict: and nothing else is.
+    elicits: for an improper rule, what it elicits, as a function of p.
+    """
+
+    right: Curve
+    wrong: Curve
+    name: str = ""
+    address: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    low: float = -np.inf
+    high: float = np.inf
+    proper: bool = False
+    strict: bool = False
+    elicits: Curve | None = None
+    uses_confidence: bool = True
+
+    def __call__(self, confidence: ArrayLike, correct: ArrayLike) -> Any:
+        """Payoff, elementwise over two broadcastable arrays; higher is better.
+
+        confidence: stated confidence in [0, 1]; correct: correctness in [0, 1], soft values mixed linearly.
+        Raises UserError for values outside [0, 1]. Never NaN.
+        """
+        c, y = _unit(self.name, "confidence", confidence), _unit(self.name, "correct", correct)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # an arm of weight 0 is left out, not multiplied: 0 * -inf would be NaN
+            right = np.where(y > 0, y * self.right(c), 0.0)
+            wrong = np.where(y < 1, (1 - y) * self.wrong(c), 0.0)
+        return (right + wrong)[()]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self.address, dict(self.params))
+
+
+def _unit(name: str, what: str, values: ArrayLike) -> Array:
+    array = np.asarray(values, dtype=np.float64)
+    if array.size and not (array.min() >= 0 and array.max() <= 1):  # a NaN fails this as well
+        raise UserError(f"{name}: {what} must lie in [0, 1], got values from {array.min()} to {array.max()}")
+    return array
+
+
+def _rebuild(address: str, params: dict[str, Any]) -> Rule:
+    declaration = locate(address)
+    built: Rule = declaration(**params)
+    return built
+
+
+class Declaration:
+    """A declared rule: call it with parameters to get a `Rule`. Registered in `RULES` under the function's name."""
+
+    def __init__(self, build: Callable[..., Rule], meta: dict[str, Any]) -> None:
+        functools.update_wrapper(self, build)
+        self.build, self.meta = build, meta
+        self.name = build.__name__
+        self.address = f"{build.__module__}:{build.__qualname__}"
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """Parameter names and their default values."""
+        code, values = self.build.__code__, self.build.__kwdefaults__ or {}
+        positional = code.co_varnames[: code.co_argcount]
+        return {**dict(zip(reversed(positional), reversed(self.build.__defaults__ or ()), strict=False)), **values}
+
+    def __call__(self, **params: Any) -> Rule:
+        """The rule with these parameters; raises UserError for one it does not have."""
+        known = self.defaults
+        if unknown := [key for key in params if key not in known]:
+            raise UserError(*[f"rule {self.name!r} has no parameter {key!r}{_hint(key, known)}" for key in unknown])
+        bound = {**known, **params}
+        meta = {key: value(**bound) if key in ("low", "high") and callable(value) else value
+                for key, value in self.meta.items()}
+        if elicits := meta["elicits"]:
+            meta["elicits"] = functools.partial(elicits, **bound)
+        return replace(self.build(**params), name=self.name, address=self.address, params=bound, **meta)
+
+    def __repr__(self) -> str:
+        return f"<rule {self.name}>"
+
+
+def _hint(key: str, known: Mapping[str, Any]) -> str:
+    return did_you_mean(key, known) if known else " (it takes none)"
+
+
+RULES: dict[str, Declaration] = {}
+
+
+def rule(
+    *,
+    low: Bound,
+    high: Bound,
+    proper: bool,
+    strict: bool | None = None,
+    elicits: Callable[..., Any] | None = None,
+    uses_confidence: bool = True,
+) -> Callable[[Callable[..., Rule]], Declaration]:
+    """Declare a rule: registration, test subject, documentation row and command-line listing in one.
+
+    low, high: payoff range, numbers or functions of the rule's parameters. proper, strict: the claim, which the tests
+    and `incentive` check (strict defaults to proper). elicits: what an improper rule elicits, a function of the belief
+    and the parameters.
+    """
+    meta = {"low": low, "high": high, "proper": proper, "strict": proper if strict is None else strict,
+            "elicits": elicits, "uses_confidence": uses_confidence}
+
+    def declare(build: Callable[..., Rule]) -> Declaration:
+        declaration = Declaration(build, meta)
+        other = RULES.get(declaration.name)
+        if other is not None and other.build.__code__.co_filename != build.__code__.co_filename:
+            raise UserError(f"rule {declaration.name!r} is already declared at {other.address}: choose another name")
+        RULES[declaration.name] = declaration
+        return declaration
+
+    return declare
+
+
+def find_rule(use: str) -> Declaration:
+    """The declared rule of this name, or the one at ``module:name``.
+
+    >>> find_rule("brier")
+    <rule brier>
+    """
+    if use in RULES:
+        return RULES[use]
+    if ":" not in use:
+        raise UserError(f"unknown rule {use!r}{did_you_mean(use, RULES)} Your own is written 'module:name'.")
+    found = locate(use)
+    if not isinstance(found, Declaration):
+        raise UserError(f"{use} is not a rule: put @rule(...) above its definition")
+    return found
