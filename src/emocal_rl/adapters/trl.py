@@ -1,0 +1,66 @@
+"""A Reward as a TRL reward function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from emocal_rl.rewards import Reward, Scored
+
+
+class TrlReward:
+    """A Reward in TRL's calling convention, for GRPOTrainer and RLOOTrainer.
+
+    The data set's columns `candidates`, `votes` and `label` (those the grader needs) make the target.  The reward's terms
+    and the calibration of the batch are logged as `train/...`; they are never part of the reward.
+
+    Examples:
+        >>> reward = TrlReward(Reward({"correct": 1.0, "brier": 1.0}, format="emocaliber", grader="label"))
+        >>> reward(completions=["no tags"], candidates=[["negative", "positive"]], label=["positive"])
+        [-1.0]
+    """
+
+    COLUMNS = ("candidates", "votes", "label")
+
+    def __init__(self, reward: Reward) -> None:
+        self.reward = reward
+        self.__name__ = reward.__name__
+
+    def __call__(
+        self,
+        completions: Sequence[Any],
+        log_metric: Callable[[str, float], None] | None = None,
+        **columns: Any,
+    ) -> list[float | None]:
+        """Totals, one for each completion; None (left out by TRL) where the row cannot be graded."""
+        present = [name for name in self.COLUMNS if columns.get(name) is not None]
+        targets = [dict(zip(present, values, strict=True)) for values in zip(*(columns[name] for name in present), strict=True)]
+        scored = self.reward(completions, targets)
+        if log_metric is not None:
+            for name, value in monitor(scored).items():
+                log_metric(f"train/{name}", value)
+        return [row.total for row in scored]
+
+
+def monitor(scored: Sequence[Scored]) -> dict[str, float]:
+    """Calibration of one batch of rollouts.
+
+    Returns:
+        `parsed` (share of readable replies) and, over those that could be graded: `accuracy`, `confidence` (both means),
+        `gap` (confidence - accuracy: above zero is over-confident), `brier` (lower is better), `distinct` (how many
+        different confidences were said); empty where nothing applies.
+    """
+    values = {"parsed": float(np.mean([row.reply.fault is None for row in scored]))} if scored else {}
+    pairs = [(row.reply.confidence, row.correct) for row in scored if row.reply.confidence is not None and row.correct is not None]
+    if pairs:
+        confidence, correct = np.array(pairs, float).T
+        values |= {
+            "accuracy": float(correct.mean()),
+            "confidence": float(confidence.mean()),
+            "gap": float((confidence - correct).mean()),
+            "brier": float((correct * (1 - confidence) ** 2 + (1 - correct) * confidence**2).mean()),
+            "distinct": float(len(set(confidence.tolist()))),
+        }
+    return values

@@ -1,0 +1,1 @@
+"""Models: the embedded tiny vision-language model, and loading of any other."""
