@@ -1,0 +1,79 @@
+"""Which of a trainer's checkpoints are whole. A kill can come in the middle of writing one."""
+
+import json
+import re
+import struct
+from pathlib import Path
+from typing import Any
+
+# One of these holds the weights: a whole model, or a LoRA adapter; an index names the parts of a large one.
+_WEIGHTS = ("model.safetensors", "adapter_model.safetensors")
+_INDEX = "model.safetensors.index.json"
+
+
+def newest_complete(folder: Path) -> Path | None:
+    """The complete `checkpoint-N` in `folder` with the largest N, or None."""
+    found = [path for path in folder.glob("checkpoint-*") if _step(path) is not None]
+    return next((path for path in sorted(found, key=lambda path: -(_step(path) or 0)) if is_complete(path)), None)
+
+
+def is_complete(checkpoint: Path) -> bool:
+    """Whether training can continue from a checkpoint.
+
+    The trainer writes weights, then optimizer and schedule, then trainer_state.json. So the last one has to be there,
+    parse, and name the folder's step, the weights have to be as long as their own header says, and the optimizer's
+    state has to be there.
+    """
+    state = _read_json(checkpoint / "trainer_state.json")
+    if state is None or state.get("global_step") != _step(checkpoint):
+        return False
+    return _has_weights(checkpoint) and (checkpoint / "optimizer.pt").is_file()
+
+
+def step_of(checkpoint: Path | None) -> int:
+    """The step a checkpoint was written at; 0 for none.
+
+    >>> step_of(Path("checkpoints/grpo_brier/checkpoint-40")), step_of(None)
+    (40, 0)
+    """
+    return 0 if checkpoint is None else _step(checkpoint) or 0
+
+
+def _step(path: Path) -> int | None:
+    match = re.fullmatch(r"checkpoint-(\d+)", path.name)
+    return int(match[1]) if match else None
+
+
+def _has_weights(checkpoint: Path) -> bool:
+    index = _read_json(checkpoint / _INDEX)
+    if index is not None:
+        parts = set(index.get("weight_map", {}).values())
+        return bool(parts) and all(_whole_safetensors(checkpoint / part) for part in parts)
+    return any(_whole_safetensors(checkpoint / name) for name in _WEIGHTS)
+
+
+def _whole_safetensors(path: Path) -> bool:
+    """A safetensors file is 8 bytes of header length, a JSON header with byte offsets, and the bytes."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(8)
+        if len(head) < 8:
+            return False
+        (length,) = struct.unpack("<Q", head)
+        if length > path.stat().st_size:
+            return False
+        try:
+            header = json.loads(file.read(length))
+        except ValueError:
+            return False
+    end = max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
+    return bool(path.stat().st_size == 8 + length + end)
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None

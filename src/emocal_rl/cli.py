@@ -1,0 +1,106 @@
+"""The command line. Each verb calls one function and prints; heavy imports happen inside the verb that needs them."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+from emocal_rl import __version__, verbs
+from emocal_rl.errors import UserError
+from emocal_rl.suggest import did_you_mean
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A verb: what it does in a line, its options, its function."""
+
+    summary: str
+    options: Callable[[argparse.ArgumentParser], None]
+    call: Callable[[argparse.Namespace], None]
+
+
+VERBS = {
+    "train": Verb("train a recipe, or resume a run", verbs.train_options, verbs.train),
+    "report": Verb("write a run's report again", verbs.report_options, verbs.report),
+    "check": Verb("everything that can be known about a recipe without a GPU", verbs.check_options, verbs.check),
+    "recipes": Verb("list, show or copy the recipes", verbs.recipes_options, verbs.recipes),
+    "rewards": Verb("list the scoring rules with their verdicts", verbs.rewards_options, verbs.rewards),
+    "data": Verb("list the splits of a data set with their Bayes bounds", verbs.data_options, verbs.data),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code: 0, 2 for a mistake the user can fix, 130 when interrupted."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    try:
+        _run([argument for argument in arguments if argument != "--debug"])
+        sys.stdout.flush()
+    except UserError as error:
+        if debug:
+            raise
+        for line in error.lines:
+            print(f"error: {line}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as error:
+        if debug:
+            raise
+        print(f"\n{error}" if str(error) else "\ninterrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader (head, less) has what it wanted; Python must not complain while it shuts down.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _run(arguments: list[str]) -> None:
+    verb = arguments[0] if arguments else "--help"
+    if verb in ("-h", "--help", "help"):
+        print(_help())
+    elif verb == "--version":
+        print(f"emocal-rl {__version__}")
+    elif verb not in VERBS:
+        kind = "option" if verb.startswith("-") else "command"
+        raise UserError(f"unknown {kind} '{verb}'{did_you_mean(verb, VERBS)} (see emocal-rl --help)")
+    else:
+        VERBS[verb].call(_parse(verb, arguments[1:]))
+
+
+def _help() -> str:
+    width = max(map(len, VERBS))
+    lines = [f"  {name:{width}}  {verb.summary}" for name, verb in VERBS.items()]
+    return "\n".join(
+        [
+            "usage: emocal-rl COMMAND [options]",
+            "",
+            "Train (vision-)language models to say how sure they are, and to be right about it.",
+            "",
+            *lines,
+            "",
+            "Every command explains its options: emocal-rl COMMAND --help. Also: --version, --debug (show tracebacks).",
+            "First steps: emocal-rl train --recipe grpo_brier",
+        ]
+    )
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage and exiting."""
+        raise UserError(f"{self.prog.removeprefix('emocal-rl ')}: {message} (see {self.prog} --help)")
+
+    def option_names(self) -> list[str]:
+        """Every long option."""
+        return [name for action in self._actions for name in action.option_strings if name.startswith("--")]
+
+
+def _parse(verb: str, arguments: list[str]) -> argparse.Namespace:
+    parser = _Parser(prog=f"emocal-rl {verb}", description=VERBS[verb].summary, allow_abbrev=False)
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    VERBS[verb].options(parser)
+    options = [argument for argument in arguments if argument.startswith("--")]
+    for option in (option.partition("=")[0] for option in options):
+        if option not in parser.option_names():
+            raise UserError(f"{verb}: unknown option {option}{did_you_mean(option, parser.option_names())}")
+    return parser.parse_intermixed_args(arguments)

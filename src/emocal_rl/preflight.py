@@ -1,0 +1,113 @@
+"""What can be known about a recipe before anything is loaded or trained: no GPU, no torch, about a second."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from emocal_rl import data
+from emocal_rl.errors import UserError
+from emocal_rl.recipe import Recipe, Stage
+from emocal_rl.rewards import Reward, Verdict, judge
+from emocal_rl.suggest import did_you_mean
+
+# TRL's defaults for the options the batch arithmetic needs.
+_BATCH = {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 1, "num_generations": 8}
+
+
+def require(recipe: Recipe) -> None:
+    """Raise one `UserError` with every reason not to train this recipe."""
+    if problems := [*_data_problems(recipe), *_stage_problems(recipe)]:
+        raise UserError(*problems)
+
+
+def report(recipe: Recipe) -> list[str]:
+    """What `check` prints: for each stage its rows and batches, for each reward the verdict."""
+    rows = data.load(recipe.data)
+    lines = []
+    for stage in recipe.stages:
+        count = len(rows.split(stage.split)) if stage.split in rows.splits else 0
+        lines.append(f"{stage.name}: {stage.algorithm} on {count} rows of {stage.split}, format {stage.format}")
+        if stage.algorithm != "sft":
+            lines += [f"  {line}" for line in [*_arithmetic(stage), *describe(verdict_of(stage))]]
+    return lines
+
+
+def reward_of(stage: Stage) -> Reward:
+    """The reward of an RL stage: votes are scored as the share that agrees, the other targets as one label."""
+    return Reward(stage.reward, format=stage.format, grader="votes" if stage.target == "votes" else "label")
+
+
+def verdict_of(stage: Stage) -> Verdict:
+    """The verdict on a stage's reward under its trainer options."""
+    options: dict[str, Any] = _BATCH | stage.trainer
+    return judge(reward_of(stage), options.get("scale_rewards", "none"), int(options["num_generations"]))
+
+
+def describe(verdict: Verdict) -> list[str]:
+    """A verdict in lines: sound or each problem, then the numbers behind it."""
+    worst, best = verdict.range
+    lines = [f"reward: {line}" for line in str(verdict).splitlines()] + [f"note: {note}" for note in verdict.notes]
+    lines.append(f"total of a readable reply {worst:g} to {best:g}, of an unreadable one {verdict.floor:g}")
+    said = {belief: verdict.elicited[belief] for belief in (0.1, 0.3, 0.5, 0.7, 0.9) if belief in verdict.elicited}
+    if said:
+        pairs = ", ".join(f"{belief:.0%} -> {confidence:.0%}" for belief, confidence in said.items())
+        lines.append(f"a model that is this sure is paid most for saying: {pairs}")
+    return lines
+
+
+def _data_problems(recipe: Recipe) -> Iterator[str]:
+    try:
+        known = data.load(recipe.data).splits
+    except UserError as error:
+        yield from error.lines
+        return
+    used = [(f"{stage.name}: split", stage.split) for stage in recipe.stages]
+    used += [("evaluation.splits", split) for split in recipe.evaluation.splits]
+    for where, split in used:
+        if split not in known:
+            yield f"{where}: data '{recipe.data.name}' has no split '{split}'{did_you_mean(split, known)}"
+
+
+def _stage_problems(recipe: Recipe) -> Iterator[str]:
+    for stage in recipe.stages:
+        if stage.algorithm == "sft":
+            continue
+        if problem := _batch_problem(stage):
+            yield f"{stage.name}: {problem}"
+            continue
+        verdict = verdict_of(stage)
+        if not verdict.sound and not stage.allow_unsound:
+            yield from (f"{stage.name}: {problem}" for problem in verdict.problems)
+            yield f"{stage.name}: to train on this reward all the same, say {_allow(recipe, stage)}"
+
+
+def _allow(recipe: Recipe, stage: Stage) -> str:
+    return "allow_unsound=true" if stage.name == recipe.name else f"warm_start.{stage.name}.allow_unsound=true"
+
+
+def _batch(stage: Stage) -> tuple[int, int]:
+    """(completions sampled at a time by one process, completions a prompt)."""
+    options: dict[str, Any] = _BATCH | stage.trainer
+    steps = options.get("steps_per_generation") or options["gradient_accumulation_steps"]
+    sampled = options.get("generation_batch_size") or options["per_device_train_batch_size"] * steps
+    return int(sampled), int(options["num_generations"])
+
+
+def _batch_problem(stage: Stage) -> str:
+    sampled, generations = _batch(stage)
+    if generations < 2:
+        return f"trainer.num_generations is {generations}; comparing replies to a prompt takes at least 2"
+    if sampled % generations:
+        return (
+            f"trainer: {sampled} completions a batch (per_device_train_batch_size x gradient_accumulation_steps, or "
+            f"generation_batch_size) cannot be split into groups of num_generations={generations}; make it a multiple"
+        )
+    return ""
+
+
+def _arithmetic(stage: Stage) -> list[str]:
+    sampled, generations = _batch(stage)
+    if problem := _batch_problem(stage):
+        return [f"problem: {problem}"]
+    return [
+        f"batch: {sampled // generations} prompts x {generations} completions = {sampled} sampled at once by a process"
+    ]

@@ -1,0 +1,161 @@
+"""The recipe: one YAML file that is a result. This module is its schema; `recipe_source` reads the text.
+
+>>> recipe = from_tree({"name": "demo", "algorithm": "sft", "split": "stage_one", "format": "emocaliber_answer"})
+>>> recipe.seed, recipe.data.name, [stage.name for stage in recipe.stages]
+(0, 'emoji', ['demo'])
+>>> from_tree(yaml_load.parse(dump(recipe), "dumped.yaml")[0]) == recipe
+True
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from emocal_rl import recipe_errors, recipe_source, yaml_load
+from emocal_rl.errors import UserError
+
+NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"  # a name becomes a folder of the run directory
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+
+
+class Data(_Part):
+    """Where the rows come from."""
+
+    name: str = "emoji"
+    """emoji (the embedded pictures with their human votes), or the path of a .jsonl file."""
+    classes: int = Field(default=2, ge=2, le=3)
+    """Number of candidate labels: 2 (negative, positive) or 3 (with neutral)."""
+    root: str | None = None
+    """Folder of the pictures of a data set that is not embedded."""
+    limit: int | None = Field(default=None, ge=1)
+    """Use at most this many rows of each split; null for all."""
+
+
+class Model(_Part):
+    """What is trained."""
+
+    name: str = "tiny"
+    """tiny (the embedded model), the path of a checkpoint, or a model hub id."""
+    checkpoint: str | None = None
+    """Start the recipe's own stage from this checkpoint; the warm starts are skipped then."""
+    threads: int | Literal["auto"] = "auto"
+    """torch threads: a number, or auto (one for the tiny model, torch's default for any other)."""
+
+
+class Evaluation(_Part):
+    """What is measured after each stage."""
+
+    splits: list[str] = ["validation", "unseen_style", "unseen_emoji", "other_domain"]
+    """The splits to evaluate on; the first trains the post-hoc recalibration baselines."""
+    limit: int | None = Field(default=None, ge=1)
+    """Evaluate at most this many rows of each split; null for all."""
+    batch_size: int = Field(default=64, ge=1)
+    """Replies generated at a time."""
+    bootstrap: int = Field(default=2000, ge=0)
+    """Bootstrap resamples behind each interval; 0 for no intervals."""
+
+
+class Labels(_Part):
+    """Where the confidences of stage two come from."""
+
+    strategy: Literal["hit_rate"] = "hit_rate"
+    """hit_rate: the share of sampled answers of the previous stage's model that are right."""
+    samples: int = Field(default=8, ge=1)
+    """Answers sampled per row."""
+    temperature: float = Field(default=1.0, gt=0)
+    """Sampling temperature of those answers."""
+    format: str = "emocaliber_answer"
+    """The format in which the previous stage's model answers."""
+    smoothing: float = Field(default=1.0, ge=0)
+    """Pseudo-counts added to each side, so that no label is exactly 0 or 1: (hits + s) / (samples + 2 s)."""
+
+
+class Stage(_Part):
+    """One training stage."""
+
+    name: str = Field(pattern=NAME)
+    """Name of the recipe, and of the stage's folders in the run directory."""
+    algorithm: Literal["sft", "grpo"]
+    """sft (supervised fine-tuning) or grpo (reinforcement learning on the reward)."""
+    split: str
+    """The training rows: stage_one, stage_two or stage_three."""
+    format: str
+    """The output contract: the instruction added to the question and the reader of the reply."""
+    target: Literal["annotator", "votes", "majority"] = "votes"
+    """What an answer is held against: one annotator's label, the share of votes, or the majority label."""
+    reward: dict[str, float | dict[str, Any]] = {}
+    """term: weight, or term: {use: rule, weight: w, option: value}. Weight 0 is measured, not paid. Only for RL."""
+    labels: Labels | None = None
+    """Where the confidences to imitate come from; null where the format states none. Only for sft."""
+    augment: float = Field(default=0.0, ge=0)
+    """How much to shift, turn, scale and recolour each training picture; 0 not at all, 1 the default amount."""
+    allow_unsound: bool = False
+    """Train on a reward that `emocal-rl check` finds unsound; ablations need that."""
+    trainer: dict[str, Any] = {}
+    """Options of TRL's SFTConfig or GRPOConfig, passed on as they are."""
+
+
+class Recipe(Stage):
+    """A recipe: the keys of its own (last) stage, the stages to run before it, and what they all share."""
+
+    seed: int = Field(default=0, ge=0)
+    """Seed of everything random."""
+    data: Data = Data()
+    """Where the rows come from."""
+    model: Model = Model()
+    """What is trained."""
+    evaluation: Evaluation = Evaluation()
+    """What is measured after each stage."""
+    warm_start: list[Stage] = []
+    """Stages to run first, in order: names or paths of recipes, or stages written out."""
+
+    @property
+    def stages(self) -> list[Stage]:
+        """The stages to run, in order: the warm starts (unless `model.checkpoint` replaces them), then its own."""
+        own = Stage.model_validate({key: getattr(self, key) for key in Stage.model_fields})
+        return [own] if self.model.checkpoint is not None else [*self.warm_start, own]
+
+
+SHARED_KEYS = tuple(key for key in Recipe.model_fields if key not in Stage.model_fields)
+
+
+def load(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
+    """Load a recipe from a path or a packaged name (`grpo_brier`, `grpo_brier.yaml`) and apply `key=value` overrides.
+
+    Raises `UserError` with one line per problem, all of them at once.
+
+    >>> load("grpo_breer")
+    Traceback (most recent call last):
+    emocal_rl.errors.UserError: no recipe 'grpo_breer'...
+    """
+    source = recipe_source.read(name_or_path, overrides, SHARED_KEYS)
+    return from_tree(source.tree, source.where)
+
+
+def from_tree(tree: Any, where: recipe_errors.Where = recipe_errors.nowhere) -> Recipe:
+    """A recipe from plain data; `where` gives the file and line of a key for the error lines."""
+    problems = recipe_errors.sense(tree, where)
+    try:
+        recipe = Recipe.model_validate(tree)
+    except ValidationError as error:
+        problems += recipe_errors.explain(error, tree, Recipe, where)
+    if problems:
+        raise UserError(*sorted(dict.fromkeys(problems), key=recipe_errors.by_line))
+    return recipe
+
+
+def dump(recipe: Recipe) -> str:
+    """The recipe as YAML, every default filled in; loading it gives an equal recipe."""
+    return yaml_load.write(recipe.model_dump(mode="json"))
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of the recipe file, for completion in editors: a warm start may be a name there."""
+    schema = Recipe.model_json_schema()
+    warm_start = schema["properties"]["warm_start"]
+    warm_start["items"] = {"anyOf": [warm_start["items"], {"type": "string"}]}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

@@ -1,0 +1,121 @@
+"""The names and simple types of TRL's trainer options, read from its source text: no torch import, milliseconds.
+
+TRL changes monthly, so the options are passed through and never mirrored; what is installed decides what is valid.
+"""
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from emocal_rl.suggest import did_you_mean
+
+# algorithm -> (module file inside trl, class)
+CONFIGS = {"sft": ("trainer/sft_config.py", "SFTConfig"), "grpo": ("trainer/grpo_config.py", "GRPOConfig")}
+
+# Options that emocal-rl sets itself, and what to do instead. Trackers (report_to, default none) stay the user's.
+OWN = {
+    "output_dir": "the run directory holds the checkpoints; choose it with --run-dir",
+    "resume_from_checkpoint": "continue a run with: emocal-rl train --resume RUN_DIR",
+    "seed": "set the recipe's own 'seed', which every stage shares",
+    "disable_tqdm": "emocal-rl draws the progress itself",
+    "remove_unused_columns": "the reward needs the columns of the targets",
+    "model_init_kwargs": "the model is loaded from 'model'",
+    "reward_weights": "the weights are in 'reward'",
+    "do_train": "training is what a stage does",
+    "do_eval": "every stage is evaluated on 'evaluation.splits' when it ends",
+    "do_predict": "every stage is evaluated on 'evaluation.splits' when it ends",
+    "eval_strategy": "every stage is evaluated on 'evaluation.splits' when it ends",
+    "hub_token": "a recipe is copied into the run directory; keep the token in the environment variable HF_TOKEN",
+}
+
+SIMPLE = {"bool": (bool,), "int": (int,), "float": (int, float), "str": (str,), "dict": (dict,), "list": (list,)}
+WORDS = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "str": "a text",
+    "dict": "a mapping",
+    "list": "a list",
+    "None": "null",
+}
+
+
+def problems(algorithm: str, trainer: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(key, message) for every key of a `trainer:` block that TRL does not know, that is ours, or of a wrong type.
+
+    >>> list(problems("grpo", {"output_dir": "x"}))
+    [('output_dir', 'set by emocal-rl: the run directory holds the checkpoints; choose it with --run-dir')]
+    >>> list(problems("grpo", {"num_generation": 4}))
+    [('num_generation', "unknown key trainer.num_generation; did you mean 'num_generations'?")]
+    """
+    known = options(algorithm)
+    for key, value in trainer.items():
+        if key in OWN:
+            yield key, f"set by emocal-rl: {OWN[key]}"
+        elif known is None:
+            continue
+        elif key not in known:
+            yield key, f"unknown key trainer.{key}{did_you_mean(key, known)}"
+        elif expected := _mismatch(known[key], value):
+            yield key, f"expected {expected} (got {value!r})"
+
+
+@cache
+def options(algorithm: str) -> dict[str, str] | None:
+    """Option name -> annotation of the installed TRL's config class; None when TRL is not installed.
+
+    >>> options("grpo")["num_generations"]
+    'int | None'
+    """
+    trl, transformers = _package_folder("trl"), _package_folder("transformers")
+    if trl is None or transformers is None:
+        return None
+    file, name = CONFIGS[algorithm]
+    return (
+        _fields(transformers / "training_args.py", "TrainingArguments")
+        | _fields(trl / "trainer/base_config.py", "_BaseConfig")
+        | _fields(trl / file, name)
+    )
+
+
+def _package_folder(name: str) -> Path | None:
+    spec = find_spec(name)  # finds without importing
+    return Path(spec.origin).parent if spec and spec.origin else None
+
+
+def _fields(path: Path, class_name: str) -> dict[str, str]:
+    """The annotated names of one class, as `dataclasses` would see them.
+
+    Only the part of the file from the class on is parsed, up to its first method: these files are long.
+    """
+    text = path.read_text(encoding="utf-8")
+    start = re.search(rf"^class {class_name}\b.*\n", text, re.MULTILINE)
+    if start is None:
+        return {}
+    end = re.compile(r"^    (?:def |@)", re.MULTILINE).search(text, start.end())
+    definition = ast.parse(text[start.start() : end.start() if end else None]).body[0]
+    return {
+        node.target.id: ast.unparse(node.annotation)
+        for node in getattr(definition, "body", [])
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+    }
+
+
+def _mismatch(annotation: str, value: Any) -> str:
+    """What was expected, where the annotation is made of simple types alone and the value fits none of them."""
+    kinds = [part.strip().split("[")[0] for part in re.sub(r"\[[^\]]*\]", "", annotation).split("|")]
+    if any(kind not in WORDS for kind in kinds) or _fits(kinds, value):
+        return ""
+    return " or ".join(WORDS[kind] for kind in kinds)
+
+
+def _fits(kinds: list[str], value: Any) -> bool:
+    if value is None:
+        return "None" in kinds
+    if isinstance(value, bool):  # a bool is an int in Python; scale_rewards takes one where `str` is written
+        return "bool" in kinds or "str" in kinds
+    return any(isinstance(value, SIMPLE[kind]) for kind in kinds if kind in SIMPLE and kind != "bool")

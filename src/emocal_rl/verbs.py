@@ -1,0 +1,219 @@
+"""The verbs of the command line: for each one its options, and a function that calls one function and prints."""
+
+import json
+import shutil
+import signal
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from emocal_rl import recipe as recipe_module
+from emocal_rl import recipe_source
+from emocal_rl.errors import UserError
+from emocal_rl.run import Run, read_info, resume_command
+from emocal_rl.suggest import did_you_mean
+
+# train
+
+
+def train_options(parser: ArgumentParser) -> None:
+    """Options of `train`."""
+    parser.add_argument("--recipe", metavar="NAME", help="a packaged recipe (see emocal-rl recipes) or a .yaml file")
+    parser.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="change the recipe, e.g. trainer.max_steps=10"
+    )
+    parser.add_argument("--run-dir", metavar="DIR", help="where to write; default runs/RECIPE-DATE-TIME")
+    parser.add_argument("--resume", metavar="RUN_DIR", help="continue an unfinished run; takes nothing else")
+    parser.add_argument(
+        "--print-config", action="store_true", help="print the recipe, all defaults filled in, and stop"
+    )
+
+
+def train(args: Namespace) -> None:
+    """Train a recipe or resume a run, then print the table and where the report is."""
+    if args.resume is not None:
+        if args.recipe or args.overrides or args.run_dir or args.print_config:
+            raise UserError("train: --resume takes nothing else; the run directory holds the recipe")
+        _train(Run.open(args.resume))
+        return
+    recipe = _recipe(args, "train")
+    if args.print_config:
+        print(recipe_module.dump(recipe), end="")
+        return
+    from emocal_rl import preflight
+
+    preflight.require(recipe)
+    _train(Run.create(recipe, args.run_dir, command=["emocal-rl", *sys.argv[1:]]))
+
+
+def _train(run: Run) -> None:
+    for warning in run.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
+    print(f"run directory: {run.path}", file=sys.stderr)
+    signal.signal(signal.SIGTERM, _interrupt)  # a polite kill ends a run as Ctrl-C does
+    try:
+        with run:
+            from emocal_rl.evaluate.report import summary_lines
+            from emocal_rl.train.run import train
+
+            metrics = train(run.recipe, run)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted; continue with: {resume_command(run.path)}") from None
+    print("\n".join(summary_lines(metrics)))
+    print(f"report: {run.path / 'report.html'}")
+
+
+def _interrupt(number: int, frame: Any) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _recipe(args: Namespace, verb: str) -> recipe_module.Recipe:
+    if not args.recipe:
+        raise UserError(
+            f"{verb}: say which recipe: emocal-rl {verb} --recipe grpo_brier (list them: emocal-rl recipes)"
+        )
+    return recipe_module.load(args.recipe, args.overrides)
+
+
+# report
+
+
+def report_options(parser: ArgumentParser) -> None:
+    """Options of `report`."""
+    parser.add_argument("run_dir", metavar="RUN_DIR", help="a run directory")
+
+
+def report(args: Namespace) -> None:
+    """Write a run's report again from its records."""
+    path = Path(args.run_dir)
+    read_info(path)
+    from emocal_rl.data import load
+    from emocal_rl.evaluate.pictures import picture_of
+    from emocal_rl.evaluate.report import summary_lines, write_report
+
+    recipe = recipe_module.load(str(path / "recipe.yaml"))
+    metrics = write_report(path, picture_of(load(recipe.data)))
+    print("\n".join(summary_lines(metrics)))
+    print(f"report: {path / 'report.html'}")
+
+
+# check
+
+
+def check_options(parser: ArgumentParser) -> None:
+    """Options of `check`."""
+    parser.add_argument("--recipe", metavar="NAME", help="a packaged recipe (see emocal-rl recipes) or a .yaml file")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="change the recipe, e.g. reward.brier=0.5")
+
+
+def check(args: Namespace) -> None:
+    """Print what can be known about a recipe without training; fails when `train` would refuse it."""
+    from emocal_rl import preflight
+
+    recipe = _recipe(args, "check")
+    print("\n".join(preflight.report(recipe)))
+    preflight.require(recipe)
+
+
+# recipes
+
+
+def recipes_options(parser: ArgumentParser) -> None:
+    """Options of `recipes`."""
+    parser.add_argument("name", nargs="?", metavar="NAME", help="show this recipe")
+    parser.add_argument("--copy", metavar="DIR", help="copy the recipe (without NAME: all of them) into a folder")
+    parser.add_argument("--schema", action="store_true", help="print the JSON Schema of a recipe, for editors")
+
+
+def recipes(args: Namespace) -> None:
+    """List, show or copy the packaged recipes."""
+    shipped = recipe_source.packaged()
+    if args.schema:
+        print(json.dumps(recipe_module.json_schema(), indent=2))
+        return
+    stem = (args.name or "").removesuffix(".yaml")
+    if args.name and stem not in shipped:
+        raise UserError(f"no packaged recipe '{args.name}'{did_you_mean(stem, shipped, what='there are')}")
+    chosen = [shipped[stem]] if args.name else list(shipped.values())
+    if args.copy:
+        _copy(chosen, Path(args.copy))
+    elif args.name:
+        print(chosen[0].read_text(encoding="utf-8"), end="")
+    else:
+        width = max(map(len, shipped), default=0)
+        print("\n".join(f"{name:{width}}  {recipe_source.summary(path)}".rstrip() for name, path in shipped.items()))
+
+
+def _copy(chosen: list[Path], folder: Path) -> None:
+    if taken := [str(folder / path.name) for path in chosen if (folder / path.name).exists()]:
+        raise UserError(*[f"{path} exists already; move it away or copy to another folder" for path in taken])
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in chosen:
+        print(shutil.copy(path, folder))
+
+
+# rewards
+
+
+def rewards_options(parser: ArgumentParser) -> None:
+    """Options of `rewards`."""
+    parser.add_argument("name", nargs="?", metavar="NAME", help="explain this rule")
+
+
+def rewards(args: Namespace) -> None:
+    """List the scoring rules, each with the verdict on a reward of correctness plus that rule."""
+    from emocal_rl.rewards import RULES
+
+    if args.name:
+        if args.name not in RULES:
+            raise UserError(f"no rule '{args.name}'{did_you_mean(args.name, RULES)} (list them: emocal-rl rewards)")
+        print(_explain(args.name))
+        return
+    width = max(map(len, RULES))
+    print(f"{'rule':{width}}  {'range':>13}  {'proper':8}  {'with correct':12}  what it is")
+    for name, declaration in RULES.items():
+        rule, summary = declaration(), (declaration.__doc__ or "").strip().split("\n")[0]
+        proper = "-" if not rule.uses_confidence else "strictly" if rule.strict else "yes" if rule.proper else "no"
+        verdict = "sound" if _verdict(name).sound else "unsound"
+        print(f"{name:{width}}  {f'{rule.low:.3g} to {rule.high:.3g}':>13}  {proper:8}  {verdict:12}  {summary}")
+
+
+def _explain(name: str) -> str:
+    from inspect import getdoc
+
+    from emocal_rl import preflight
+    from emocal_rl.rewards import RULES
+
+    lines = [f"{name}: {getdoc(RULES[name].build) or ''}", "", f"reward: {{correct: 1.0, {name}: 1.0}}"]
+    return "\n".join(lines + [f"  {line}" for line in preflight.describe(_verdict(name))])
+
+
+def _verdict(name: str) -> Any:
+    from emocal_rl.rewards import Reward, judge
+
+    terms = {"correct": 1.0, name: 1.0}
+    return judge(Reward(terms, format="emocaliber", grader="votes"))
+
+
+# data
+
+
+def data_options(parser: ArgumentParser) -> None:
+    """Options of `data`."""
+    parser.add_argument("name", nargs="?", default="emoji", metavar="NAME", help="emoji (default) or a .jsonl file")
+    parser.add_argument("--classes", type=int, choices=(2, 3), default=2, help="candidate labels of emoji; default 2")
+    parser.add_argument("--root", metavar="DIR", help="folder of the pictures of a .jsonl file")
+
+
+def data(args: Namespace) -> None:
+    """Print the splits of a data set: rows, clusters, and the best that any model can do there."""
+    from emocal_rl.data import load
+
+    dataset = load(recipe_module.Data(name=args.name, classes=args.classes, root=args.root))
+    width = max(map(len, dataset.splits))
+    print(f"{'split':{width}}  {'rows':>6}  {'clusters':>8}  best possible")
+    for name in dataset.splits:
+        rows = dataset.split(name)
+        bounds = "  ".join(f"{key} {value:.4f}" for key, value in dataset.bounds(name).items() if key != "rows")
+        print(f"{name:{width}}  {len(rows):6}  {len({row.cluster for row in rows}):8}  {bounds}")
