@@ -1,0 +1,224 @@
+"""From the records of a run to every number of its report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from emocal_rl.evaluate.cells import Sample
+from emocal_rl.evaluate.compare import COMPARED, Difference, paired, share_closed
+from emocal_rl.evaluate.intervals import Resampler
+from emocal_rl.evaluate.records import Records, RunFiles
+from emocal_rl.evaluate.selective import threshold_table
+from emocal_rl.evaluate.systems import (
+    AFTER_CALIBRATORS,
+    BEFORE_CALIBRATORS,
+    System,
+    bound_systems,
+    diagnostics,
+    evaluated,
+    fitted,
+    model_systems,
+    stated_values,
+)
+
+SPLIT_LABELS = {
+    "validation": "validation",
+    "unseen_style": "unseen styles",
+    "unseen_emoji": "unseen emojis",
+    "other_domain": "other domain",
+}
+RIVALS = ("brier", "ece_10", "auroc", "accuracy")
+"""Metrics in which the trained model is compared with every post-hoc row."""
+
+
+def split_label(split: str) -> str:
+    """A split's name in words.
+
+    >>> split_label("unseen_style"), split_label("my_split")
+    ('unseen styles', 'my split')
+    """
+    return SPLIT_LABELS.get(split, split.replace("_", " "))
+
+
+@dataclass(frozen=True)
+class SplitResult:
+    """Everything about one split: the table's systems in order, and the differences between them."""
+
+    name: str
+    ids: tuple[str, ...]
+    clusters: tuple[str, ...]
+    systems: Mapping[str, System]
+    differences: Mapping[str, Mapping[str, Difference]]  # "before", "before+isotonic", ... -> after minus that
+    closed: tuple[float, float | None, float | None] | None
+    resampler: Resampler
+
+    def value(self, system: str, metric: str) -> float | None:
+        """A number of the table, or None where it does not exist."""
+        found = self.systems.get(system)
+        number = found.metrics[metric].value if found and metric in found.metrics else None
+        return None if number is None or number != number else number
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready, every number of the split."""
+        samples = {k: s.sample for k, s in self.systems.items() if s.sample is not None and k in ("before", "after")}
+        return {
+            "label": split_label(self.name),
+            "rows": len(self.ids),
+            "clusters": len(set(self.clusters)),
+            "systems": {key: system.as_dict() for key, system in self.systems.items()},
+            "differences": {k: {m: d.as_dict() for m, d in v.items()} for k, v in self.differences.items()},
+            "bayes_gap_closed": _closed_dict(self.closed),
+            "diagnostics": {k: diagnostics(s) for k, s in samples.items()},
+            "thresholds": {k: threshold_table(s.confidence, s.correct) for k, s in samples.items()},
+            "stated_values": {k: stated_values(s) for k, s in samples.items()},
+        }
+
+
+def _closed_dict(closed: tuple[float, float | None, float | None] | None) -> dict[str, float | None] | None:
+    if closed is None or closed[0] != closed[0]:
+        return None
+    return {"value": closed[0], "low": closed[1], "high": closed[2]}
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A whole run: before and after, per split, and what a reader must know (notes)."""
+
+    run: RunFiles
+    before: str | None
+    after: str
+    splits: Mapping[str, SplitResult]
+    notes: tuple[str, ...]
+    resamples: int
+    seed: int
+
+    @property
+    def tests(self) -> list[SplitResult]:
+        """The test splits in order, or, when there is none, whatever split there is."""
+        return [s for s in self.splits.values() if s.name != "validation"] or list(self.splits.values())
+
+
+def analyse(run: RunFiles, resamples: int | None = None, seed: int | None = None) -> Analysis:
+    """Measure every split of a run. Resamples and seed default to the run's recipe, else 2000 and 0."""
+    recipe = _recipe(run.recipe_text)
+    resamples = resamples or int(_dig(recipe, "evaluation", "bootstrap") or 2000)
+    seed = int(_dig(recipe, "seed") or 0) if seed is None else seed
+    after = run.after
+    assert after is not None  # read_run refuses a run without records
+    calibrators = {
+        "before": fitted(run.get(run.before, "validation"), BEFORE_CALIBRATORS),
+        "after": fitted(run.get(after, "validation"), AFTER_CALIBRATORS),
+    }
+    splits, notes = {}, _notes(run, calibrators)
+    for split in run.splits:
+        result = _split(run, split, calibrators if split != "validation" else {}, resamples, seed, notes)
+        if result is not None:
+            splits[split] = result
+    return Analysis(run, run.before, after, splits, tuple(notes), resamples, seed)
+
+
+def _recipe(text: str) -> dict[str, Any]:
+    try:
+        value = yaml.safe_load(text) if text else {}
+    except yaml.YAMLError:
+        return {}  # the recipe is only shown; a hand-edited one must not cost the report
+    return value if isinstance(value, dict) else {}
+
+
+def _dig(tree: Any, *keys: str) -> Any:
+    for key in keys:
+        tree = tree.get(key) if isinstance(tree, dict) else None
+    return tree
+
+
+def _split(
+    run: RunFiles, split: str, calibrators: Mapping[str, Any], resamples: int, seed: int, notes: list[str]
+) -> SplitResult | None:
+    after, before = run.get(run.after, split), run.get(run.before, split)
+    lead = after or before
+    if lead is None:
+        return None
+    ids = _common(after, before, split, notes)
+    if not ids:
+        return None
+    after, before = (r.aligned(ids) if r else None for r in (after, before))
+    lead = after or before
+    assert lead is not None
+    resampler = Resampler.clustered(lead.clusters, resamples, seed)
+    systems = bound_systems(lead, resampler)
+    systems += _other_stages(run, split, ids, resampler)
+    if before:
+        systems += model_systems("before", f"{run.before} (before)", before, calibrators.get("before", {}), resampler)
+    if after:
+        label = f"{run.after} (after)" if run.before else str(run.after)
+        systems += model_systems("after", label, after, calibrators.get("after", {}), resampler)
+    table = {system.key: system for system in systems}
+    return SplitResult(
+        split, tuple(ids), tuple(lead.clusters), table, _differences(table, resampler), _closed(table, resampler), resampler
+    )
+
+
+def _common(after: Records | None, before: Records | None, split: str, notes: list[str]) -> list[str]:
+    """Ids both stages were evaluated on, in the order of the later one."""
+    sides = [r for r in (after, before) if r is not None]
+    ids = [row.id for row in sides[0].rows if all(row.id in s.ids for s in sides)]
+    missing = sum(len(s.rows) for s in sides) - len(sides) * len(ids)
+    if missing:
+        notes.append(f"{split_label(split)}: {missing} records exist for only one of the two stages and are left out")
+    return ids
+
+
+def _other_stages(run: RunFiles, split: str, ids: Sequence[str], resampler: Resampler) -> list[System]:
+    """Stages that are neither before nor after (stage one, for example), where they cover the same rows."""
+    rows = []
+    for stage in run.stages:
+        records = run.get(stage, split)
+        if stage in (run.before, run.after) or records is None or not set(ids) <= records.ids:
+            continue
+        same = records.aligned(ids)
+        rows.append(evaluated(f"stage:{stage}", stage, "stage", same.sample, resampler, same.clusters))
+    return rows
+
+
+def _differences(table: Mapping[str, System], resampler: Resampler) -> dict[str, dict[str, Difference]]:
+    after = table.get("after")
+    if after is None or after.sample is None:
+        return {}
+    rivals = [s for k, s in table.items() if k == "before" or k.startswith("before+")]
+    return {s.key: _against(s.sample, s, after, resampler) for s in rivals if s.sample is not None}
+
+
+def _against(sample: Sample, rival: System, after: System, resampler: Resampler) -> dict[str, Difference]:
+    main = rival.key == "before"
+    names = [n for n in (COMPARED if main else RIVALS) if n in rival.replicates]
+    assert after.sample is not None
+    drawn = (dict(rival.replicates), dict(after.replicates))
+    permutations = resampler.resamples if main else 0
+    return paired(sample, after.sample, resampler, names, replicates=drawn, permutations=permutations)
+
+
+def _closed(table: Mapping[str, System], resampler: Resampler) -> tuple[float, float | None, float | None] | None:
+    samples = [table[k].sample if k in table else None for k in ("before", "after", "bayes")]
+    first, second, bound = samples
+    if first is None or second is None or bound is None:
+        return None
+    return share_closed(first, second, bound, resampler)
+
+
+def _notes(run: RunFiles, calibrators: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    notes = []
+    if not run.facts.get("stages"):
+        notes.append("run.json lists no stages; the order of the stages is the order of the record files' names")
+    if run.before is None:
+        notes.append("no earlier stage states confidences, so there is no before to compare with")
+    if not calibrators["before"] and run.before is not None:
+        notes.append("no validation records of the stage before: post-hoc recalibration and base rate are missing")
+    for role, stage in (("before", run.before), ("after", run.after)):
+        notes += [f"{stage}: {c.note}" for c in calibrators[role].values() if c.note]
+    for (stage, split), records in run.records.items():
+        notes += [f"{stage} on {split_label(split)}: {count} {what}" for what, count in records.oddities.items()]
+    return notes

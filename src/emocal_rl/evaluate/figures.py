@@ -1,0 +1,234 @@
+"""The figures of a report. Each draws inside its own style, writes a PNG and the plotted numbers as JSON beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from emocal_rl.evaluate.analysis import Analysis, SplitResult, split_label
+from emocal_rl.evaluate.reliability import band, corp_step, curve, histogram, points, square
+from emocal_rl.evaluate.selective import risk_coverage
+from emocal_rl.evaluate.systems import System
+from emocal_rl.evaluate.theme import (
+    AFTER,
+    BEFORE,
+    BOUND,
+    COLOURS,
+    INK,
+    MARKERS,
+    MUTED,
+    PAPER,
+    RULE,
+    grid,
+    save,
+    sheet,
+    style,
+)
+
+PANEL_ROWS = ("before", "before+constant", "before+temperature", "before+isotonic", "after", "after+isotonic", "bayes")
+PANEL_LABELS = {
+    "before": "before",
+    "before+constant": "before, constant base rate",
+    "before+temperature": "before, temperature",
+    "before+isotonic": "before, isotonic",
+    "after": "after",
+    "after+isotonic": "after, isotonic",
+    "bayes": "Bayes bound",
+}
+
+
+def _drawable(result: SplitResult, key: str) -> System | None:
+    """A system whose replies state at least one confidence."""
+    system = result.systems.get(key)
+    return system if system and system.sample is not None and not np.isnan(system.sample.confidence).all() else None
+
+
+def before_after(analysis: Analysis, path: Path, most: int = 2) -> bytes | None:
+    """The opening picture: per test split reliability, stated values, Brier and ECE of every rival. None if no split
+    has a stated confidence."""
+    results = [r for r in analysis.tests if _drawable(r, "after") or _drawable(r, "before")][:most]
+    if not results:
+        return None
+    with style():
+        figure = sheet(5.3 * len(results) + 0.5, 11.4)
+        axes = figure.subplots(4, len(results), squeeze=False, height_ratios=[4.6, 1.35, 1.75, 1.75])
+        numbers = {r.name: _column(axes[:, i], r, analysis, first=i == 0) for i, r in enumerate(results)}
+        _share_limits(axes)
+        figure.legend(handles=_legend(analysis), loc="outside upper left", ncols=3, columnspacing=1.6, handletextpad=0.5)
+        return save(figure, path, numbers)
+
+
+def _legend(analysis: Analysis) -> list[Any]:
+    def marker(kind: str, label: str) -> Line2D:
+        return Line2D([], [], color=COLOURS[kind], marker=MARKERS[kind], markersize=7, linewidth=1, label=label)
+
+    handles: list[Any] = [marker("before", f"before: {analysis.before}")] if analysis.before else []
+    handles.append(marker("after", f"after: {analysis.after}" if analysis.before else analysis.after))
+    handles += [
+        Patch(color=RULE, label="where a calibrated model falls (95 %)"),
+        Line2D([], [], color=INK, linewidth=1.6, label="mean stated confidence"),
+        Line2D([], [], color=INK, linewidth=1.6, dashes=(1.4, 1.2), label="accuracy"),
+        Line2D([], [], color=MUTED, linewidth=3, alpha=0.35, label="95 % interval (clusters resampled)"),
+    ]
+    return handles
+
+
+def _column(axes: np.ndarray[Any, Any], result: SplitResult, analysis: Analysis, first: bool) -> dict[str, Any]:
+    plot, bars, brier, ece = axes
+    title = f"{split_label(result.name).capitalize()}  ·  {len(result.ids)} pictures, {len(set(result.clusters))} clusters"
+    square(plot, title)
+    numbers: dict[str, Any] = {"reliability": {}, "histogram": {}}
+    for key, sign in (("before", -1), ("after", 1)):
+        system = _drawable(result, key)
+        if system is None or system.sample is None:
+            continue
+        found = points(system.sample, result.resampler, result.clusters)
+        if key == "after" or _drawable(result, "after") is None:
+            band(plot, found)
+        curve(plot, found, key, system.label)
+        numbers["reliability"][key] = found.as_dict()
+        numbers["histogram"][key] = histogram(bars, system.sample, key, sign)
+    _histogram_axis(bars, first)
+    plot.set(xlabel="", ylabel="share of annotators who agree (accuracy)" if first else "")
+    numbers["brier"] = dots(brier, result, "brier", "Brier score  (lower is better)", first)
+    numbers["ece_10"] = dots(ece, result, "ece_10", "ECE, 10 bins  (lower is better;  | = noise floor)", first)
+    return numbers
+
+
+def _histogram_axis(ax: Axes, first: bool) -> None:
+    grid(ax, "x")
+    ax.axhline(0, color=MUTED, linewidth=0.8)
+    limit = max(abs(v) for v in ax.get_ylim())
+    ax.set(xlim=(0, 1), ylim=(-limit, limit), xlabel="stated confidence", ylabel="share of\nreplies" if first else "")
+    ax.yaxis.set_major_locator(MaxNLocator(4, symmetric=True))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{abs(v):.0%}"))
+    ax.set_xticks(np.linspace(0, 1, 6))
+
+
+def dots(ax: Axes, result: SplitResult, metric: str, title: str, labels: bool) -> dict[str, Any]:
+    """One row per system: a dot with its interval, the number beside it, the Bayes bound as a line."""
+    systems = [(key, s) for key in PANEL_ROWS if (s := result.systems.get(key)) and metric in s.metrics]
+    numbers: dict[str, Any] = {}
+    for row, (key, system) in enumerate(reversed(systems)):
+        found, floor = system.metrics[metric], system.metrics.get(f"{metric}_floor")
+        if np.isnan(found.value):
+            continue
+        colour = COLOURS[system.kind]
+        if found.low is not None and found.high is not None:
+            # The basic interval of an ECE need not contain the estimate; it corrects the estimate's upward bias.
+            ax.plot([found.low, found.high], [row, row], color=colour, linewidth=4, alpha=0.35, solid_capstyle="butt")
+        if floor is not None and key != "bayes":
+            ax.plot([floor.value], [row], marker="|", markersize=10, color=MUTED, linestyle="none")
+        strong = key in ("before", "after")
+        ax.plot([found.value], [row], marker=MARKERS[system.kind], markersize=8 if strong else 6, color=colour,
+                markeredgecolor=PAPER, linestyle="none", clip_on=False)  # fmt: skip
+        ax.annotate(f"{found.value:.3f}", (1.0, row), xycoords=("axes fraction", "data"), xytext=(4, 0),
+                    textcoords="offset points", va="center", fontsize=8.5,
+                    fontweight="bold" if strong else "normal", color=colour if strong else INK)  # fmt: skip
+        numbers[key] = found.as_dict()
+    _dots_axis(ax, [key for key, _ in reversed(systems)], title, labels)
+    bound = result.value("bayes", metric)
+    if metric == "brier" and bound is not None:
+        ax.axvline(bound, color=BOUND, linewidth=1, dashes=(2, 2), zorder=0)
+    return numbers
+
+
+def _dots_axis(ax: Axes, keys: Sequence[str], title: str, labels: bool) -> None:
+    ax.set_yticks(range(len(keys)), [PANEL_LABELS[k] for k in keys] if labels else [""] * len(keys))
+    ax.set_ylim(-0.6, len(keys) - 0.4)
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    ax.set_title(title, fontsize=9.5, fontweight="normal")
+    grid(ax, "x")
+
+
+def _share_limits(axes: np.ndarray[Any, Any]) -> None:
+    """Dot panels of one metric share their scale across splits, so columns can be compared by eye."""
+    for row in axes[2:]:
+        limits = [ax.get_xlim() for ax in row]
+        low, high = min(x for x, _ in limits), max(x for _, x in limits)
+        for ax in row:
+            ax.set_xlim(max(0.0, low), high)
+
+
+def single(analysis: Analysis, result: SplitResult, key: str, path: Path) -> bytes | None:
+    """The house reliability figure of one system on one split, with the CORP curve. None without confidences."""
+    system = _drawable(result, key)
+    if system is None or system.sample is None:
+        return None
+    with style():
+        figure = sheet(5.4, 7.0)
+        plot, bars = figure.subplots(2, 1, height_ratios=[4.2, 1.0])
+        square(plot, f"{system.label} on {split_label(result.name)}")
+        found = points(system.sample, result.resampler, result.clusters)
+        band(plot, found)
+        curve(plot, found, system.kind, system.label)
+        step = corp_step(plot, system.sample.cells(), system.kind)
+        plot.set_ylabel("share of annotators who agree (accuracy)")
+        shares = histogram(bars, system.sample, system.kind, 1)
+        grid(bars, "x")
+        bars.set(xlim=(0, 1), xlabel="stated confidence", ylabel="share")
+        bars.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:.0%}"))
+        figure.text(0.985, 0.005, _caption(system), ha="right", va="bottom", fontsize=8, color=MUTED)
+        figure.get_layout_engine().set(rect=(0, 0.035, 1, 0.965))  # type: ignore[union-attr,call-arg]
+        return save(figure, path, {"reliability": found.as_dict(), "corp": step, "histogram": shares})
+
+
+def _caption(system: System) -> str:
+    def text(name: str, label: str, digits: str = ".3f") -> str:
+        metric = system.metrics.get(name)
+        return "" if metric is None or np.isnan(metric.value) else f"{label} {metric.value:{digits}}"
+
+    parts = [text("brier", "Brier"), text("ece_10", "ECE"), text("ece_10_floor", "floor"), text("smece", "smECE"),
+             text("auroc", "AUROC"), text("parse_rate", "parsed", ".1%")]  # fmt: skip
+    return f"n {system.metrics['brier'].n}   " + "   ".join(p for p in parts if p)
+
+
+def risk(analysis: Analysis, path: Path) -> bytes | None:
+    """Risk-coverage curves: error rate of what is answered when only the surest share is answered. None if undrawable."""
+    results = [r for r in analysis.tests if _drawable(r, "after") or _drawable(r, "before")]
+    if not results:
+        return None
+    with style():
+        figure = sheet(3.75 * len(results) + 0.4, 3.7)
+        axes = figure.subplots(1, len(results), squeeze=False, sharey=True)[0]
+        numbers = {r.name: _risk_panel(ax, r) for ax, r in zip(axes, results, strict=True)}
+        axes[0].set(ylabel="error rate of what is answered", ylim=(0, 1.06 * _most_risk(numbers)))
+        figure.legend(handles=_risk_legend(results), loc="outside upper left", ncols=4)
+        return save(figure, path, numbers)
+
+
+def _risk_legend(results: Sequence[SplitResult]) -> list[Line2D]:
+    known = (("before", BEFORE, (4, 1.5)), ("after", AFTER, (1, 0)), ("bayes", BOUND, (1, 1.5)))
+    used = {key for r in results for key in ("before", "after", "bayes") if _drawable(r, key)}
+    lines = [Line2D([], [], color=c, dashes=d, linewidth=2, label={"bayes": "Bayes bound"}.get(k, k))
+             for k, c, d in known if k in used]  # fmt: skip
+    return [*lines, Line2D([], [], color=MUTED, linewidth=0.8, label="refusing at random")]
+
+
+def _risk_panel(ax: Axes, result: SplitResult) -> dict[str, Any]:
+    numbers: dict[str, Any] = {}
+    dashes = {"before": (4, 1.5), "after": (1, 0), "bayes": (1, 1.5)}
+    for key in ("bayes", "before", "after"):
+        system = _drawable(result, key)
+        if system is None or system.sample is None:
+            continue
+        coverage, error = risk_coverage(system.sample.confidence, system.sample.correct)
+        ax.plot(coverage, error, color=COLOURS[system.kind], linewidth=2, dashes=dashes[key])
+        ax.axhline(float(error[-1]), color=COLOURS[system.kind], linewidth=0.8, alpha=0.5)
+        numbers[key] = {"coverage": np.round(coverage, 6).tolist(), "risk": np.round(error, 6).tolist()}
+    ax.set(xlim=(0, 1), title=split_label(result.name), xlabel="share answered (coverage)")
+    grid(ax)
+    return numbers
+
+
+def _most_risk(numbers: dict[str, Any]) -> float:
+    """The largest plotted risk, so that no curve leaves the panels."""
+    return max((max(lines["risk"]) for split in numbers.values() for lines in split.values()), default=1.0) or 1.0

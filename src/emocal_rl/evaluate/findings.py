@@ -1,0 +1,179 @@
+"""What the numbers say, in sentences. Worse is called worse, and a difference whose interval contains zero is no finding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from emocal_rl.evaluate.analysis import Analysis, SplitResult, split_label
+from emocal_rl.evaluate.compare import Difference
+from emocal_rl.evaluate.systems import CALIBRATOR_LABELS
+
+NAMES = {"brier": "Brier", "auroc": "AUROC", "ece_10": "ECE", "accuracy": "accuracy"}
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with a real minus sign; a dash where there is none.
+
+    >>> number(-0.0334), number(None)
+    ('−0.033', '–')
+    """
+    if value is None or value != value:
+        return "–"
+    text = f"{value:.{digits}f}"
+    return text.replace("-", "−") if float(text) else text.replace("-", "")
+
+
+def between(low: float | None, high: float | None, digits: int = 3) -> str:
+    """An interval in brackets, or nothing.
+
+    >>> between(-0.1, 0.2), between(None, None)
+    ('[−0.100, 0.200]', '')
+    """
+    return "" if low is None or high is None else f"[{number(low, digits)}, {number(high, digits)}]"
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share as a percentage.
+
+    >>> percent(0.705), percent(None)
+    ('70.5 %', '–')
+    """
+    return "–" if value is None or value != value else f"{number(100 * value, digits)} %"
+
+
+def _signed(d: Difference) -> str:
+    sign = "+" if d.value > 0 else ""
+    return f"{sign}{number(d.value)} {between(d.low, d.high)}".strip()
+
+
+def headline(analysis: Analysis) -> str:
+    """The first sentence of the report, about the first test split."""
+    result = analysis.tests[0]
+    where, after = split_label(result.name), result.value("after", "brier")
+    if after is None:
+        return _without_confidence(result, where)
+    change = result.differences.get("before", {}).get("brier")
+    if change is None or change.value != change.value:
+        return f"Brier {number(after)} {_interval(result, 'after', 'brier')} on {where}{_bound(result)}."
+    moved = f"Brier {number(change.first)} → {number(change.second)} on {where}"
+    paired = f"paired difference {_signed(change)}"
+    if change.better is None:
+        return f"No demonstrable change: {moved} ({paired}{', which contains zero' if change.low is not None else ''})."
+    if not change.better:
+        return f"The Brier score got worse: {moved} ({paired})."
+    return f"{moved} ({paired}){_gap(result)}."
+
+
+def _gap(result: SplitResult) -> str:
+    if result.closed is None or result.closed[0] != result.closed[0]:
+        return ""
+    value, low, high = result.closed
+    spread = f" [{number(100 * low, 0)}, {number(100 * high, 0)}]" if low is not None and high is not None else ""
+    return f"; {number(100 * value, 0)} %{spread} of the gap to the Bayes bound closed"
+
+
+def _bound(result: SplitResult) -> str:
+    bound = result.value("bayes", "brier")
+    return "" if bound is None else f"; the Bayes bound is {number(bound)}"
+
+
+def _interval(result: SplitResult, system: str, metric: str) -> str:
+    found = result.systems[system].metrics[metric]
+    return between(found.low, found.high)
+
+
+def _without_confidence(result: SplitResult, where: str) -> str:
+    if not result.value("after", "parse_rate"):
+        return f"Not one reply could be read on {where}: nothing can be said about accuracy or calibration."
+    return f"Accuracy {percent(result.value('after', 'accuracy'))} on {where}; no confidence is stated, so none can be judged."
+
+
+def posthoc(result: SplitResult) -> str | None:
+    """Does the trained model beat recalibrating the model before it, and in what? None without such rows."""
+    rivals = {k: d for k, d in result.differences.items() if k.startswith("before+") and "brier" in d}
+    if not rivals:
+        return None
+    best = min(rivals, key=lambda k: rivals[k]["brier"].first)
+    label = CALIBRATOR_LABELS.get(best.partition("+")[2], best)
+    won, lost, open_ = (_verdicts(rivals[best], kind) for kind in (True, False, None))
+    parts = [f"better in {_join(won)}"] if won else []
+    parts += [f"worse in {_join(lost)}"] if lost else []
+    parts += [f"not demonstrably different in {_join(open_)}"] if open_ else []
+    start = f"{split_label(result.name).capitalize()}: against the strongest post-hoc baseline of the model before"
+    return f"{start} ({label}, Brier {number(rivals[best]['brier'].first)}) training is {'; '.join(parts)}. {_every(rivals)}"
+
+
+def _verdicts(differences: dict[str, Difference] | object, kind: bool | None) -> list[str]:
+    assert isinstance(differences, dict)
+    return [f"{NAMES[m]} ({_signed(d)})" for m, d in differences.items() if m in NAMES and d.better is kind and d.n]
+
+
+def _every(rivals: dict[str, object] | object) -> str:
+    assert isinstance(rivals, dict)
+    beaten = [m for m in ("brier", "auroc", "ece_10") if all(d[m].better is True for d in rivals.values() if m in d)]
+    if beaten:
+        return f"It beats all {len(rivals)} of them in {_join([NAMES[m] for m in beaten])}."
+    return f"There is no metric in which it beats all {len(rivals)} of them."
+
+
+def _join(items: Sequence[str]) -> str:
+    """Words with commas and a final "and".
+
+    >>> _join(["a", "b", "c"])
+    'a, b and c'
+    """
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def answers(result: SplitResult) -> str | None:
+    """What happened to accuracy and to readable replies. None without a before."""
+    change, parsed = (result.differences.get("before", {}).get(m) for m in ("accuracy", "parse_rate"))
+    if change is None or parsed is None:
+        return None
+    spread = between(*(None if x is None else 100 * x for x in (change.low, change.high)), digits=1)
+    verdict = {True: "higher", False: "lower", None: "unchanged within its interval"}[change.better]
+    return (
+        f"{split_label(result.name).capitalize()}: accuracy {percent(change.first)} → {percent(change.second)} "
+        f"({number(100 * change.value, 1)} points {spread}: {verdict}); "
+        f"readable replies {percent(parsed.first)} → {percent(parsed.second)}."
+    )
+
+
+def calibration(result: SplitResult) -> str | None:
+    """Is the final model calibrated, as far as this many rows can tell? None without confidences."""
+    ece, floor, p = (result.value("after", m) for m in ("ece_10", "ece_10_floor", "ece_10_p"))
+    gap, stated = result.value("after", "overconfidence"), result.value("after", "mean_confidence")
+    if ece is None or floor is None or p is None or gap is None or stated is None:
+        return None
+    kind = "over-confident" if gap > 0 else "under-confident"
+    tell = "can be told apart from a calibrated model's" if p < 0.05 else "cannot be told apart from a calibrated model's"
+    return (
+        f"{split_label(result.name).capitalize()}: mean confidence {percent(stated)} at {percent(stated - gap)} accuracy "
+        f"({kind} by {number(100 * abs(gap), 1)} points); ECE {number(ece)} {tell} "
+        f"(noise floor {number(floor)}, p {'< 0.001' if p < 0.001 else f'= {p:.3f}'})."
+    )
+
+
+def ranking(result: SplitResult) -> str | None:
+    """What happened to AUROC: whether the confidence tells right from wrong better than before. None without it."""
+    change = result.differences.get("before", {}).get("auroc")
+    if change is None or change.value != change.value:
+        return None
+    verdict = {True: "better", False: "worse", None: "no demonstrable change"}[change.better]
+    return (
+        f"{split_label(result.name).capitalize()}: AUROC {number(change.first)} → {number(change.second)} "
+        f"({_signed(change)}: {verdict})."
+    )
+
+
+def sentences(analysis: Analysis) -> list[str]:
+    """All findings after the headline: per test split Brier (from the second on), post hoc, ranking, answers, calibration."""
+    found: list[str | None] = []
+    for i, result in enumerate(analysis.tests):
+        change = result.differences.get("before", {}).get("brier")
+        if i and change is not None and change.value == change.value:
+            verdict = {True: "better", False: "worse", None: "no demonstrable change"}[change.better]
+            moved = f"Brier {number(change.first)} → {number(change.second)} ({_signed(change)}: {verdict})"
+            found.append(f"{split_label(result.name).capitalize()}: {moved}{_gap(result) if change.better else ''}.")
+        found += [posthoc(result), ranking(result), answers(result), calibration(result)]
+    return [text for text in found if text]

@@ -1,0 +1,238 @@
+"""Reading what a run left on disk: records, training log, run facts. Nothing is dropped without being counted."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emocal_rl.errors import UserError
+from emocal_rl.evaluate.cells import Sample
+
+
+@dataclass(frozen=True)
+class Record:
+    """One scored reply. ``confidence`` is None where none was stated, ``fault`` names why a reply could not be read."""
+
+    id: str
+    cluster: str
+    candidates: tuple[str, ...]
+    votes: tuple[float, ...]
+    label: str | None
+    text: str
+    answer: str | None
+    confidence: float | None
+    correct: float
+    fault: str | None
+
+    @property
+    def brier(self) -> float | None:
+        """Expected Brier score of this reply, in [0, 1]; lower is better."""
+        if self.confidence is None:
+            return None
+        return self.correct * (1 - self.confidence) ** 2 + (1 - self.correct) * self.confidence**2
+
+
+@dataclass(frozen=True)
+class Records:
+    """The records of one stage on one split, in file order, and what was odd about them (sentence -> count)."""
+
+    rows: tuple[Record, ...]
+    oddities: Mapping[str, int]
+
+    @property
+    def sample(self) -> Sample:
+        """Confidence, correctness and readability of all rows."""
+        confidence = [np.nan if r.confidence is None else r.confidence for r in self.rows]
+        readable = np.array([r.fault is None for r in self.rows], bool)
+        return Sample(np.array(confidence, np.float64), np.array([r.correct for r in self.rows]), readable)
+
+    @cached_property
+    def ids(self) -> frozenset[str]:
+        """The ids of all rows."""
+        return frozenset(r.id for r in self.rows)
+
+    @property
+    def clusters(self) -> list[str]:
+        """The cluster of each row."""
+        return [r.cluster for r in self.rows]
+
+    @property
+    def votes(self) -> list[tuple[float, ...]] | None:
+        """Votes of each row, or None unless every row has them."""
+        rows = [r.votes for r in self.rows]
+        return rows if rows and all(len(v) > 1 and sum(v) > 0 for v in rows) else None
+
+    @property
+    def states_confidence(self) -> bool:
+        """Did any reply state a confidence?"""
+        return any(r.confidence is not None for r in self.rows)
+
+    def aligned(self, ids: Sequence[str]) -> Records:
+        """The records of these ids, in this order. Raises KeyError for an id that is not there."""
+        by_id = {r.id: r for r in self.rows}
+        return Records(tuple(by_id[i] for i in ids), self.oddities)
+
+
+def read_jsonl(path: Path) -> tuple[list[dict[str, Any]], int]:
+    """The objects of a JSON-lines file and the number of lines that are none (a torn last line after a crash)."""
+    found, torn = [], 0
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except json.JSONDecodeError:
+            torn += 1
+            continue
+        if isinstance(value, dict):
+            found.append(value)
+        else:
+            torn += 1
+    return found, torn
+
+
+def read_records(path: Path) -> Records:
+    """Read one records file. Repeated ids keep the last line; odd values are counted and named, never hidden."""
+    lines, torn = read_jsonl(path)
+    odd: Counter[str] = Counter({"lines that are not JSON objects": torn} if torn else {})
+    by_id: dict[str, Record] = {}
+    for number, line in enumerate(lines):
+        record = _record(line, number, odd)
+        if record.id in by_id:
+            odd["repeated ids (the last line counts)"] += 1
+        by_id[record.id] = record
+    return Records(tuple(by_id.values()), dict(odd))
+
+
+def _record(line: Mapping[str, Any], number: int, odd: Counter[str]) -> Record:
+    identity = str(line.get("id", f"line-{number + 1}"))
+    confidence, fault = _confidence(line.get("confidence"), line.get("fault"), odd)
+    return Record(
+        id=identity,
+        cluster=str(line.get("cluster") or identity),
+        candidates=tuple(str(c) for c in line.get("candidates") or ()),
+        votes=_votes(line.get("votes")),
+        label=None if line.get("label") is None else str(line["label"]),
+        text=str(line.get("text") or ""),
+        answer=None if line.get("answer") is None else str(line["answer"]),
+        confidence=None if fault else confidence,
+        correct=0.0 if fault else _correct(line.get("correct"), odd),
+        fault=fault,
+    )
+
+
+def _number(value: Any) -> float | None:
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if plain and math.isfinite(value) else None
+
+
+def _confidence(value: Any, fault: Any, odd: Counter[str]) -> tuple[float | None, str | None]:
+    named = None if fault is None else str(fault)
+    if value is None:
+        return None, named
+    number = _number(value)
+    if number is None or not 0 <= number <= 1:
+        odd["confidences that are no number in [0, 1] (counted as unreadable)"] += 1
+        return None, named or "confidence out of range"
+    return number, named
+
+
+def _correct(value: Any, odd: Counter[str]) -> float:
+    number = _number(float(value) if isinstance(value, bool) else value)
+    if number is None or not 0 <= number <= 1:
+        odd["rows without a grade in [0, 1] (counted as wrong)"] += 1
+        return 0.0
+    return number
+
+
+def _votes(value: Any) -> tuple[float, ...]:
+    counts = tuple(_number(v) for v in value) if isinstance(value, Sequence) and not isinstance(value, str) else ()
+    return tuple(c for c in counts if c is not None and c >= 0) if None not in counts else ()
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """Everything of a run directory a report needs."""
+
+    path: Path
+    facts: dict[str, Any]
+    recipe_text: str
+    log: list[dict[str, Any]]
+    stages: list[str]
+    splits: list[str]
+    records: dict[tuple[str, str], Records]
+
+    @property
+    def after(self) -> str | None:
+        """The final stage: the last in order that left records."""
+        return next((s for s in reversed(self.stages) if any(k[0] == s for k in self.records)), None)
+
+    @property
+    def before(self) -> str | None:
+        """The last stage before the final one whose replies state confidences."""
+        if self.after is None:
+            return None
+        earlier = self.stages[: self.stages.index(self.after)]
+        return next((s for s in reversed(earlier) if self._states(s)), None)
+
+    def _states(self, stage: str) -> bool:
+        return any(r.states_confidence for (s, _), r in self.records.items() if s == stage)
+
+    def get(self, stage: str | None, split: str) -> Records | None:
+        """Records of a stage on a split, or None."""
+        return self.records.get((stage, split)) if stage else None
+
+
+SPLIT_ORDER = ("validation", "unseen_style", "unseen_emoji", "other_domain")
+
+
+def read_run(path: Path) -> RunFiles:
+    """Read a run directory. Raises UserError when it is none or holds no records."""
+    if not (path / "run.json").is_file():
+        raise UserError(f"{path}: not a run directory (no run.json in it); give the directory a `train` command wrote")
+    facts = _json(path / "run.json")
+    stages = [str(s.get("name")) for s in facts.get("stages", []) if isinstance(s, dict) and s.get("name")]
+    records: dict[tuple[str, str], Records] = {}
+    for file in sorted((path / "records").glob("*.jsonl")):
+        stage, split = _stage_and_split(file.stem, stages)
+        stages += [] if stage in stages else [stage]
+        found = read_records(file)
+        if found.rows:
+            records[stage, split] = found
+    if not records:
+        raise UserError(f"{path}: no evaluation records in {path / 'records'}; run `emocal-rl eval {path}` first")
+    splits = sorted({split for _, split in records}, key=_split_key)
+    log = read_jsonl(path / "metrics.jsonl")[0] if (path / "metrics.jsonl").is_file() else []
+    recipe = path / "recipe.yaml"
+    return RunFiles(path, facts, recipe.read_text(encoding="utf-8") if recipe.is_file() else "", log, stages, splits, records)
+
+
+def _split_key(split: str) -> tuple[int, str]:
+    return (SPLIT_ORDER.index(split) if split in SPLIT_ORDER else len(SPLIT_ORDER), split)
+
+
+def _stage_and_split(stem: str, stages: Sequence[str]) -> tuple[str, str]:
+    """``{stage}-{split}``; a stage's name may itself hold a dash, so known stages are tried first."""
+    for stage in sorted(stages, key=len, reverse=True):
+        if stem.startswith(f"{stage}-"):
+            return stage, stem[len(stage) + 1 :]
+    stage, _, split = stem.rpartition("-")
+    return (stage, split) if stage else (stem, "all")
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except json.JSONDecodeError as problem:
+        raise UserError(f"{path}: not valid JSON ({problem.msg}, line {problem.lineno}); restore or delete it") from None
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: expected a JSON object, found {type(value).__name__}")
+    return value

@@ -1,0 +1,131 @@
+"""The rows of a report's table on one split: bounds, baselines, the model before and after, and each recalibrated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from emocal_rl.evaluate.bounds import annotator, bayes_sample, crowd_sample
+from emocal_rl.evaluate.cells import Array, Sample
+from emocal_rl.evaluate.intervals import Resampler, floors, measured
+from emocal_rl.evaluate.measure import MEASURES, Metric
+from emocal_rl.evaluate.metrics import HEADLINE, consistency
+from emocal_rl.evaluate.recalibrate import Recalibration, fit_sample
+from emocal_rl.evaluate.records import Records
+
+Kind = Literal["bound", "human", "baseline", "before", "posthoc", "after", "stage"]
+
+BEFORE_CALIBRATORS = ("constant", "temperature", "platt", "beta", "histogram", "isotonic", "venn_abers")
+AFTER_CALIBRATORS = ("constant", "temperature", "isotonic")
+CALIBRATOR_LABELS = {
+    "constant": "constant base rate",
+    "temperature": "temperature",
+    "platt": "Platt",
+    "beta": "beta",
+    "histogram": "histogram",
+    "isotonic": "isotonic",
+    "venn_abers": "Venn-Abers",
+}
+
+
+@dataclass(frozen=True)
+class System:
+    """One row of the table: a sample on the split's rows, its metrics, and the replicates that pair it with others."""
+
+    key: str
+    label: str
+    kind: Kind
+    metrics: Mapping[str, Metric]
+    sample: Sample | None = None
+    replicates: Mapping[str, Array] = field(default_factory=dict, repr=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return {
+            "label": self.label,
+            "kind": self.kind,
+            "metrics": {name: metric.as_dict() for name, metric in self.metrics.items()},
+        }
+
+
+def evaluated(key: str, label: str, kind: Kind, sample: Sample, resampler: Resampler, clusters: Sequence[str]) -> System:
+    """Measure one sample with intervals; ECE noise floors come along when anything stated a confidence."""
+    replicates = resampler.replicates(sample, HEADLINE)
+    found = measured(sample, resampler, HEADLINE, replicates)
+    n = int(sample.cells().n)
+    if n:
+        test = consistency(sample, clusters, resamples=resampler.resamples, seed=resampler.seed)
+        found |= floors(test, n)
+    return System(key, label, kind, found, sample, replicates)
+
+
+def bound_systems(records: Records, resampler: Resampler) -> list[System]:
+    """Bayes bound, one annotator, and the other annotators; nothing when votes are missing."""
+    votes = records.votes
+    if votes is None:
+        return []
+    rows = [evaluated("bayes", "Bayes bound", "bound", bayes_sample(votes), resampler, records.clusters)]
+    if all(sum(v) > 1 for v in votes):
+        rows += [_annotator(votes), _crowd(votes, records.clusters, resampler)]
+    return rows
+
+
+def _annotator(votes: Sequence[Sequence[float]]) -> System:
+    how = "agreement of one annotator with another of the same row"
+    metric = Metric("accuracy", annotator(votes), how, len(votes), direction="higher")
+    return System("annotator", "one annotator", "human", {"accuracy": metric})
+
+
+def _crowd(votes: Sequence[Sequence[float]], clusters: Sequence[str], resampler: Resampler) -> System:
+    sample, source = crowd_sample(votes)
+    blocks = [clusters[i] for i in source]
+    own = Resampler.clustered(blocks, resampler.resamples, resampler.seed)
+    row = evaluated("crowd", "all other annotators", "human", sample, own, blocks)
+    return System(row.key, row.label, row.kind, row.metrics)  # other rows than the model's: never paired with it
+
+
+def fitted(validation: Records | None, names: Sequence[str]) -> dict[str, Recalibration]:
+    """Calibrators fitted on a stage's validation records; none without a validation split that states confidences."""
+    if validation is None or not validation.states_confidence:
+        return {}
+    return {name: fit_sample(name, validation.sample) for name in names}
+
+
+def model_systems(
+    role: Literal["before", "after"],
+    label: str,
+    records: Records,
+    calibrators: Mapping[str, Recalibration],
+    resampler: Resampler,
+) -> list[System]:
+    """The model as it is, then with every fitted calibrator applied to the same answers."""
+    sample, clusters = records.sample, records.clusters
+    rows = [evaluated(role, label, role, sample, resampler, clusters)]
+    if not records.states_confidence:
+        return rows
+    for name, calibrate in calibrators.items():
+        kind: Kind = "baseline" if name == "constant" else "posthoc"
+        changed = sample.with_confidence(calibrate(sample.confidence))
+        text = f"{label} + {CALIBRATOR_LABELS[name]}"
+        rows.append(evaluated(f"{role}+{name}", text, kind, changed, resampler, clusters))
+    return rows
+
+
+def diagnostics(sample: Sample) -> dict[str, dict[str, Any]]:
+    """Every registered metric without interval, for the appendix and for metrics.json."""
+    cells = sample.cells()
+    if not cells.values.size:
+        return {}
+    n = int(cells.n)
+    values = {k: Metric(k, float(m.core(cells)), m.definition, n, direction=m.direction) for k, m in MEASURES.items()}
+    return {k: v.as_dict() for k, v in values.items()}
+
+
+def stated_values(sample: Sample) -> dict[str, list[float]]:
+    """Distinct stated values, how many rows state each, and how often they were right."""
+    cells = sample.cells()
+    share = np.divide(cells.right, cells.weight) if cells.values.size else cells.right
+    return {"value": cells.values.tolist(), "rows": cells.weight.tolist(), "correct": np.round(share, 6).tolist()}
