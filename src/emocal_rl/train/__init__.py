@@ -1,0 +1,1 @@
+"""Training: three stages on TRL's trainers, one run directory."""

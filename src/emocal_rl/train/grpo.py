@@ -1,0 +1,40 @@
+"""Stage three: reinforcement learning with a scoring rule, on TRL's GRPOTrainer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from emocal_rl.adapters.trl import TrlReward
+from emocal_rl.data import DataSet, visits
+from emocal_rl.models.load import image_token_ids
+from emocal_rl.preflight import reward_of
+from emocal_rl.train.examples import dataset, drawn_label, rl_example
+from emocal_rl.train.stage import arguments, fit, save
+
+if TYPE_CHECKING:
+    from emocal_rl.recipe import Recipe, Stage
+    from emocal_rl.run import Run
+
+
+def train_grpo(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, processor: Any) -> None:
+    """One GRPO stage.  Advantages are not divided by the group's deviation unless the recipe says so."""
+    from trl import GRPOConfig, GRPOTrainer
+
+    ours = {"scale_rewards": "none", "shuffle_dataset": False, "generation_kwargs": {"suppress_tokens": image_token_ids(model, processor)}}
+    args = GRPOConfig(**arguments(stage, run, recipe.seed, **ours))
+    reward = reward_of(stage)
+    random = np.random.default_rng([recipe.seed, 2])
+    rows = visits(data.split(stage.split), prompts_needed(args), recipe.seed)
+    label = {"annotator": lambda row: drawn_label(row, random), "votes": lambda row: row.label, "majority": lambda row: row.label}[stage.target]
+    examples = dataset(rows, lambda row: rl_example(row, reward.format, label(row)), stage.augment, recipe.seed)
+    trainer = GRPOTrainer(model=model, reward_funcs=TrlReward(reward), args=args, train_dataset=examples, processing_class=processor)
+    fit(trainer, stage, run)
+    save(trainer, processor, run, stage)
+
+
+def prompts_needed(args: Any) -> int:
+    """Distinct prompts for all optimiser steps: each is answered `num_generations` times and used `num_iterations` times."""
+    rollouts = args.max_steps * args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
+    return int(-(-rollouts // (args.num_generations * args.num_iterations)))

@@ -1,0 +1,97 @@
+"""Train a recipe: its stages in order, an evaluation after each that states a confidence, then the report."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from emocal_rl import files
+from emocal_rl.data import DataSet
+from emocal_rl.data import load as load_data
+from emocal_rl.evaluate.generate import complete, records
+from emocal_rl.evaluate.report import write_report
+from emocal_rl.evaluate.pictures import picture_of
+from emocal_rl.models.load import load as load_model
+from emocal_rl.models.load import use_threads
+from emocal_rl.rewards import FORMATS, Reward
+from emocal_rl.train.grpo import train_grpo
+from emocal_rl.train.labelers import hit_rate
+from emocal_rl.train.sft import train_sft
+
+if TYPE_CHECKING:
+    from emocal_rl.recipe import Recipe, Stage
+    from emocal_rl.run import Run
+
+
+def train(recipe: Recipe, run: Run) -> dict[str, Any]:
+    """Run or resume a recipe in its run directory; returns the report's numbers.
+
+    Finished stages and evaluations are not repeated: a stage is finished when its model is saved, an evaluation when its
+    records are.
+    """
+    quieten()
+    use_threads(recipe.model.threads)
+    data = load_data(recipe.data)
+    run.update(bounds={split: data.bounds(split) for split in recipe.evaluation.splits})
+    start = recipe.model.checkpoint or recipe.model.name
+    for stage in recipe.stages:
+        if not run.stage_done(stage.name):
+            train_stage(recipe, stage, run, data, start)
+        evaluate_stage(recipe, stage, run, data)
+        start = str(run.model_dir(stage.name))
+    return write_report(run.path, picture_of(data))
+
+
+def train_stage(recipe: Recipe, stage: Stage, run: Run, data: DataSet, start: str) -> None:
+    """Load what the stage starts from, make its labels, train it, save it."""
+    began = time.monotonic()
+    run.start_stage(stage.name)
+    model, processor = load_model(start)
+    if stage.algorithm == "sft":
+        train_sft(recipe, stage, run, data, model, processor, confidences(recipe, stage, run, data, model, processor))
+    else:
+        train_grpo(recipe, stage, run, data, model, processor)
+    run.finish_stage(stage.name, time.monotonic() - began)
+    del model
+    gc.collect()
+
+
+def confidences(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, processor: Any) -> Mapping[str, float]:
+    """The stage's confidence labels, sampled once and kept in the run directory so that a resume learns the same."""
+    if stage.labels is None:
+        return {}
+    path = run.path / "records" / f"{stage.name}-labels.json"
+    if not path.exists():
+        found = hit_rate(data.split(stage.split), model, processor, stage.labels, recipe.seed, recipe.evaluation.batch_size)
+        files.write_json(path, found)
+    return dict(json.loads(path.read_text("utf-8")))
+
+
+def evaluate_stage(recipe: Recipe, stage: Stage, run: Run, data: DataSet) -> None:
+    """Greedy answers on every evaluation split, scored against the votes, one records file a split."""
+    missing = [split for split in recipe.evaluation.splits if not run.records_path(stage.name, split).exists()]
+    if not missing or FORMATS[stage.format].states == "nothing":
+        return
+    model, processor = load_model(str(run.model_dir(stage.name)))
+    reward = Reward({"correct": 1.0, "brier": 0.0}, format=stage.format, grader="votes")
+    for split in missing:
+        rows = data.split(split)[: recipe.evaluation.limit]
+        name = f"{stage.name} on {split}"
+        texts = complete(model, processor, rows, reward.format, batch_size=recipe.evaluation.batch_size, label=name)
+        lines = (json.dumps(record, ensure_ascii=False) for record in records(rows, texts, reward, stage.name, split))
+        files.write_text(run.records_path(stage.name, split), "\n".join(lines) + "\n")
+
+
+def quieten() -> None:
+    """Keep the libraries' own bars and notes off the terminal: ours says what is going on."""
+    import datasets
+    import transformers
+
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    datasets.disable_progress_bars()
+    logging.getLogger("accelerate").setLevel(logging.ERROR)

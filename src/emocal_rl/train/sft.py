@@ -1,0 +1,37 @@
+"""Stages one and two: supervised fine-tuning on structured reasoning, without and with a confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from emocal_rl.data import DataSet, visits
+from emocal_rl.rewards import FORMATS
+from emocal_rl.train.examples import dataset, sft_example
+from emocal_rl.train.stage import arguments, fit, save
+
+if TYPE_CHECKING:
+    from emocal_rl.recipe import Recipe, Stage
+    from emocal_rl.run import Run
+
+
+def train_sft(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, processor: Any, labels: Mapping[str, float]) -> None:
+    """One supervised stage on TRL's SFTTrainer.
+
+    Args:
+        labels: row id -> confidence to learn; empty in a stage whose format states none.
+    """
+    from trl import SFTConfig, SFTTrainer
+
+    args = SFTConfig(**arguments(stage, run, recipe.seed, max_length=None, shuffle_dataset=False))
+    form = FORMATS[stage.format]
+    rows = visits(data.split(stage.split), examples_needed(args), recipe.seed)
+    examples = dataset(rows, lambda row: sft_example(row, form, labels.get(row.id)), stage.augment, recipe.seed)
+    trainer = SFTTrainer(model=model, args=args, train_dataset=examples, processing_class=processor)
+    fit(trainer, stage, run)
+    save(trainer, processor, run, stage)
+
+
+def examples_needed(args: Any) -> int:
+    """Examples for all optimiser steps on all processes."""
+    return int(args.max_steps * args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size)

@@ -1,0 +1,74 @@
+"""What every stage shares: the trainer's arguments, its callback, and running or resuming it."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from transformers import PrinterCallback, TrainerCallback
+
+from emocal_rl.progress import stage_progress
+
+if TYPE_CHECKING:
+    from emocal_rl.recipe import Stage
+    from emocal_rl.run import Run
+
+
+def arguments(stage: Stage, run: Run, seed: int, **ours: Any) -> dict[str, Any]:
+    """Keyword arguments for a TRL config: our defaults, overridden by the recipe's `trainer:` block."""
+    import torch
+
+    gpu = torch.cuda.is_available()
+    steps = int(stage.trainer.get("max_steps", 100))
+    return {
+        "output_dir": str(run.checkpoint_dir(stage.name)),
+        "seed": seed,
+        "max_steps": steps,
+        "logging_steps": max(1, steps // 50),
+        "save_strategy": "steps",
+        "save_steps": max(1, math.ceil(steps / 4)),
+        "save_total_limit": 2,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "use_cpu": not gpu,
+        "bf16": gpu,
+        "gradient_checkpointing": gpu,
+        "dataloader_pin_memory": gpu,
+        **ours,
+        **stage.trainer,
+    }
+
+
+class Recorder(TrainerCallback):  # type: ignore[misc]
+    """Writes the trainer's logs to `metrics.jsonl` and moves the progress bar."""
+
+    SHOWN = {"loss": "loss", "reward": "reward", "train/accuracy": "acc", "train/confidence": "conf", "train/brier": "Brier"}
+
+    def __init__(self, run: Run, stage: str, tick: Any) -> None:
+        self.run, self.stage, self.tick = run, stage, tick
+        self.last: dict[str, float] = {}
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        numbers = {key: value for key, value in (logs or {}).items() if isinstance(value, int | float) and math.isfinite(value)}
+        if state.is_world_process_zero and "train_runtime" not in numbers:
+            self.run.log_metrics({"stage": self.stage, "step": state.global_step, "max_steps": state.max_steps, **numbers})
+        self.last = {name: numbers[key] for key, name in self.SHOWN.items() if key in numbers}
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.tick(state.global_step, **self.last)
+
+
+def fit(trainer: Any, stage: Stage, run: Run) -> None:
+    """Train from the last complete checkpoint, or from the start, with progress and logs."""
+    checkpoint = run.last_checkpoint(stage.name)
+    trainer.remove_callback(PrinterCallback)  # prints whole log dictionaries; ours are in metrics.jsonl
+    with stage_progress(stage.name, int(trainer.args.max_steps), stage.algorithm) as tick:
+        trainer.add_callback(Recorder(run, stage.name, tick))
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+
+
+def save(trainer: Any, processor: Any, run: Run, stage: Stage) -> None:
+    """The finished stage's model and processor, as a folder that loads anywhere."""
+    folder = str(run.model_dir(stage.name))
+    trainer.save_model(folder)
+    processor.save_pretrained(folder)

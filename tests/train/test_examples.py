@@ -1,0 +1,72 @@
+"""Rows -> training examples."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from emocal_rl.data import Row, emoji
+from emocal_rl.data.augment import jitter
+from emocal_rl.rewards import FORMATS
+from emocal_rl.train import examples
+
+FORM = FORMATS["emocaliber"]
+
+
+@pytest.fixture(scope="module")
+def row():
+    return emoji.load(2)["stage_one"][0]
+
+
+def test_target_text_reads_back_as_what_was_meant(row):
+    example = examples.sft_example(row, FORM, 0.734)
+    reply = FORM.read(example["completion"][0]["content"], row.candidates)
+    assert (reply.fault, reply.answer, reply.confidence) == (None, row.label, 0.73)
+    assert reply.parts["element"] == row.parts["element"]
+
+
+def test_every_training_row_can_be_written_and_read(row):
+    """All three training splits, both numbers of classes: no name breaks the format."""
+    for classes in (2, 3):
+        for split in emoji.SPLITS[:3]:
+            for each in emoji.load(classes)[split]:
+                text = examples.sft_example(each, FORM, 0.5)["completion"][0]["content"]
+                assert FORM.read(text, each.candidates).fault is None, each.id
+
+
+def test_the_prompt_asks_the_question_and_gives_the_formats_instruction(row):
+    (message,) = examples.sft_example(row, FORM, 0.5)["prompt"]
+    assert message["content"] == f"{row.question} {FORM.instruction(row.candidates)}"
+
+
+def test_the_prompt_says_nothing_about_the_votes(row):
+    other = Row(**{**vars(row), "votes": row.votes[::-1]})
+    assert examples.rl_example(row, FORM, "positive")["prompt"] == examples.rl_example(other, FORM, "positive")["prompt"]
+
+
+def test_drawn_labels_have_the_share_of_the_votes():
+    """6 of 8 votes: among 4000 draws 3000 are expected, with a standard deviation of 27."""
+    row, random = Row("1", None, "?", ("a", "b"), (2, 6), "1"), np.random.default_rng(0)
+    drawn = [examples.drawn_label(row, random) for _ in range(4000)]
+    assert abs(drawn.count("b") - 3000) < 4 * 27
+
+
+def test_jitter_changes_a_picture_a_little_and_strength_zero_not_at_all(row):
+    random = np.random.default_rng(0)
+    assert jitter(row.image, random, 0.0) is row.image
+    before = np.asarray(row.image, float)
+    changes = [np.abs(np.asarray(jitter(row.image, random), float) - before).mean() for _ in range(20)]
+    assert 1 < min(changes)
+    assert max(changes) < 80
+
+
+def test_jitter_keeps_white_paper_white():
+    paper = Image.new("RGB", (32, 32), "white")
+    assert np.asarray(jitter(paper, np.random.default_rng(1), 1.0)).min() == 255
+
+
+def test_dataset_is_fixed_by_its_seed(row):
+    make = lambda seed: examples.dataset([row] * 3, lambda r: examples.rl_example(r, FORM, "positive"), 1.0, seed)  # noqa: E731
+    pixels = [np.asarray(example["image"]).tobytes() for example in make(5)]
+    assert pixels == [np.asarray(example["image"]).tobytes() for example in make(5)]
+    assert len(set(pixels)) == 3
+    assert pixels != [np.asarray(example["image"]).tobytes() for example in make(6)]
