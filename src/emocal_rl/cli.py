@@ -62,8 +62,9 @@ def _run(arguments: list[str]) -> None:
     elif verb == "--version":
         print(f"emocal-rl {__version__}")
     elif verb not in VERBS:
-        kind = "option" if verb.startswith("-") else "command"
-        raise UserError(f"unknown {kind} '{verb}'{did_you_mean(verb, VERBS)} (see emocal-rl --help)")
+        if verb.startswith("-"):
+            raise UserError(f"the command comes first, then its options; {verb} is no command (see emocal-rl --help)")
+        raise UserError(f"unknown command '{verb}'{did_you_mean(verb, VERBS)} (see emocal-rl --help)")
     else:
         VERBS[verb].call(_parse(verb, arguments[1:]))
 

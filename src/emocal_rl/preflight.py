@@ -38,7 +38,7 @@ def reward_of(stage: Stage) -> Reward:
 
 def verdict_of(stage: Stage) -> Verdict:
     """The verdict on a stage's reward under its trainer options."""
-    options: dict[str, Any] = _BATCH | stage.trainer
+    options = _options(stage)
     return judge(reward_of(stage), options.get("scale_rewards", "none"), int(options["num_generations"]))
 
 
@@ -74,7 +74,11 @@ def _stage_problems(recipe: Recipe) -> Iterator[str]:
         if problem := _batch_problem(stage):
             yield f"{stage.name}: {problem}"
             continue
-        verdict = verdict_of(stage)
+        try:
+            verdict = verdict_of(stage)
+        except UserError as error:
+            yield from (f"{stage.name}: {line}" for line in error.lines)
+            continue
         if not verdict.sound and not stage.allow_unsound:
             yield from (f"{stage.name}: {problem}" for problem in verdict.problems)
             yield f"{stage.name}: to train on this reward all the same, say {_allow(recipe, stage)}"
@@ -84,9 +88,13 @@ def _allow(recipe: Recipe, stage: Stage) -> str:
     return "allow_unsound=true" if stage.name == recipe.name else f"warm_start.{stage.name}.allow_unsound=true"
 
 
+def _options(stage: Stage) -> dict[str, Any]:
+    return _BATCH | {key: value for key, value in stage.trainer.items() if value is not None}
+
+
 def _batch(stage: Stage) -> tuple[int, int]:
     """(completions sampled at a time by one process, completions a prompt)."""
-    options: dict[str, Any] = _BATCH | stage.trainer
+    options = _options(stage)
     steps = options.get("steps_per_generation") or options["gradient_accumulation_steps"]
     sampled = options.get("generation_batch_size") or options["per_device_train_batch_size"] * steps
     return int(sampled), int(options["num_generations"])

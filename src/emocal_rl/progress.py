@@ -71,7 +71,7 @@ def _bar(title: str, total: int, stream: TextIO, line_every: float) -> Iterator[
 @contextmanager
 def _lines(title: str, total: int, stream: TextIO, line_every: float) -> Iterator[Tick]:
     began = time.monotonic()
-    last = 0.0
+    last = float("-inf")  # the first report is shown
     log = _log(title, total)
 
     def tick(done: int, **numbers: float) -> None:

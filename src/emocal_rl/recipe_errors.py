@@ -184,7 +184,7 @@ def _stage_problems(stage: dict[str, Any]) -> Iterator[tuple[Path, str]]:
 
 def _reward_problems(form: Any, reward: Any) -> Iterator[tuple[Path, str]]:
     from emocal_rl.rewards.formats import find_format
-    from emocal_rl.rewards.terms import parse_terms
+    from emocal_rl.rewards.reward import Reward
 
     if not isinstance(form, str):
         return
@@ -197,6 +197,6 @@ def _reward_problems(form: Any, reward: Any) -> Iterator[tuple[Path, str]]:
         if not isinstance(term, int | float | dict):
             continue
         try:
-            parse_terms({name: term}, found)
+            Reward({name: term}, format=found, grader="label")
         except UserError as error:
             yield ("reward", name), str(error).removeprefix(f"reward.{name}: ")

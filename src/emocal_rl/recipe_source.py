@@ -60,8 +60,11 @@ def find(name_or_path: str, beside: Path | None = None) -> Path:
     for candidate in (folder / Path(name_or_path).expanduser() for folder in folders):
         if candidate.is_file():
             return candidate
-        if candidate.is_dir() and "/" in name_or_path:
-            raise UserError(f"{name_or_path} is a folder, not a recipe; name a .yaml file in it")
+        if candidate.is_dir() and ("/" in name_or_path or (candidate / "recipe.yaml").is_file()):
+            inside = next(iter(sorted(candidate.glob("*.yaml"))), None)
+            raise UserError(
+                f"{name_or_path} is a folder, not a recipe; name a .yaml file" + (f": {inside}" if inside else "")
+            )
     shipped = packaged()
     stem = name_or_path.removesuffix(".yaml")
     if stem in shipped:

@@ -47,6 +47,7 @@ class Run:
             self.log.parent.mkdir(exist_ok=True)
             self._handler = logging.FileHandler(self.log, encoding="utf-8")
         self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        logging.getLogger("emocal_rl").setLevel(logging.INFO)
         for name in _LOGGERS:
             logging.getLogger(name).addHandler(self._handler)
 
@@ -167,6 +168,7 @@ class Run:
         status = "done" if error is None else "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
         try:
             if error is not None and full is None:
+                error.add_note(f"The run is kept in {self.path}; continue it with: {resume_command(self.path)}")
                 logging.getLogger("emocal_rl").error("".join(traceback.format_exception(error)))
             self.close(status)
         except (OSError, UserError) as late:
@@ -192,9 +194,11 @@ def read_info(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} is not a run directory (it has no run.json and recipe.yaml)")
     try:
         info = json.loads((path / "run.json").read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UserError(f"{path / 'run.json'} is damaged ({error}); start a new run") from None
-    return dict(info)
+    except ValueError:
+        info = None
+    if not isinstance(info, dict) or not {"status", "stages", "versions"} <= info.keys():
+        raise UserError(f"{path / 'run.json'} is damaged; start a new run")
+    return info
 
 
 def resume_command(path: Path) -> str:

@@ -1,0 +1,97 @@
+from typing import Any
+
+import pytest
+
+from emocal_rl import preflight
+from emocal_rl import recipe as recipes
+from emocal_rl.errors import UserError
+
+TREE: dict[str, Any] = {
+    "name": "demo",
+    "algorithm": "grpo",
+    "split": "stage_three",
+    "format": "emocaliber",
+    "reward": {"correct": 1.0, "brier": 1.0},
+    "trainer": {"per_device_train_batch_size": 16, "num_generations": 8},
+}
+
+
+def lines_of(**changes: Any) -> list[str]:
+    with pytest.raises(UserError) as error:
+        preflight.require(recipes.from_tree(TREE | changes))
+    return error.value.lines
+
+
+def test_a_good_recipe_passes() -> None:
+    preflight.require(recipes.from_tree(TREE))
+
+
+def test_the_report_names_rows_batches_and_verdict() -> None:
+    first, batch, verdict, *_ = preflight.report(recipes.from_tree(TREE))
+    assert first.startswith("demo: grpo on ")
+    assert first.endswith(" rows of stage_three, format emocaliber")
+    assert batch == "  batch: 2 prompts x 8 completions = 16 sampled at once by a process"
+    assert verdict == "  reward: sound: honesty pays most, and so does a better answer."
+
+
+def test_an_unsound_reward_is_refused_with_the_way_to_allow_it() -> None:
+    trainer = TREE["trainer"] | {"scale_rewards": "group"}
+    assert lines_of(trainer=trainer) == [
+        "demo: scale_rewards=group with 8 generations undoes honesty: a model that is 90% sure is paid most for saying "
+        "99%. Set scale_rewards to none.",
+        "demo: to train on this reward all the same, say allow_unsound=true",
+    ]
+    preflight.require(recipes.from_tree(TREE | {"trainer": trainer, "allow_unsound": True}))
+
+
+def test_an_unsound_warm_start_is_refused_as_well() -> None:
+    early = TREE | {"name": "early", "reward": {"correct": 1.0, "absolute": 1.0}}
+    assert lines_of(warm_start=[early])[-1] == (
+        "early: to train on this reward all the same, say warm_start.early.allow_unsound=true"
+    )
+
+
+def test_unknown_splits_are_found_before_training() -> None:
+    assert lines_of(split="stage_tree", evaluation={"splits": ["validation", "unseen_stile"]}) == [
+        "demo: split: data 'emoji' has no split 'stage_tree'; did you mean 'stage_three'?",
+        "evaluation.splits: data 'emoji' has no split 'unseen_stile'; did you mean 'unseen_style'?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("trainer", "problem"),
+    [
+        ({"num_generations": 1}, "trainer.num_generations is 1; comparing replies to a prompt takes at least 2"),
+        ({"per_device_train_batch_size": 12},
+         "trainer: 12 completions a batch (per_device_train_batch_size x gradient_accumulation_steps, or "
+         "generation_batch_size) cannot be split into groups of num_generations=8; make it a multiple"),
+        ({"per_device_train_batch_size": 3, "gradient_accumulation_steps": 4, "num_generations": 8},
+         "trainer: 12 completions a batch (per_device_train_batch_size x gradient_accumulation_steps, or "
+         "generation_batch_size) cannot be split into groups of num_generations=8; make it a multiple"),
+        ({"generation_batch_size": 20},
+         "trainer: 20 completions a batch (per_device_train_batch_size x gradient_accumulation_steps, or "
+         "generation_batch_size) cannot be split into groups of num_generations=8; make it a multiple"),
+        ({"scale_rewards": "grup"}, "scale_rewards: unknown 'grup'"),
+    ],
+)  # fmt: skip
+def test_batches_that_do_not_work_out(trainer: dict[str, Any], problem: str) -> None:
+    (line,) = lines_of(trainer=trainer)
+    assert line.startswith(f"demo: {problem}")
+
+
+@pytest.mark.parametrize("trainer", [
+    {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2},  # 4 x 2 = 8 = one prompt x 8
+    {"per_device_train_batch_size": 1, "steps_per_generation": 8},
+    {"generation_batch_size": 24, "num_generations": 4},
+    {"num_generations": None},  # TRL's default of 8
+])  # fmt: skip
+def test_batches_that_do(trainer: dict[str, Any]) -> None:
+    preflight.require(recipes.from_tree(TREE | {"trainer": trainer}))
+
+
+@pytest.mark.parametrize(("target", "right"), [("votes", 0.25), ("majority", 0.0), ("annotator", 0.0)])
+def test_the_target_decides_the_grader(target: str, right: float) -> None:
+    reward = preflight.reward_of(recipes.from_tree(TREE | {"target": target}))
+    text = reward.format.write(dict.fromkeys(("element", "human", "context", "interaction", "analysis"), "x"), "b", 0.5)
+    (scored,) = reward([text], [{"candidates": ["a", "b"], "votes": [3, 1], "label": "a"}])
+    assert scored.correct == right
