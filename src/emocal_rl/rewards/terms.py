@@ -10,26 +10,29 @@ from typing import Any
 import numpy as np
 
 from emocal_rl.errors import UserError
+from emocal_rl.rewards.distributions import DISTRIBUTION_RULES, DistributionRule
 from emocal_rl.rewards.formats.core import Format
-from emocal_rl.rewards.rules.core import Array, Rule, find_rule
+from emocal_rl.rewards.group_targets import GroupTarget, find_target
+from emocal_rl.rewards.rules.core import RULES, Array, Rule, find
 
 Spec = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Term:
-    """One weighted rule. weight 0: measured, never paid."""
+    """One weighted rule and what it is scored against. weight 0: measured, never paid."""
 
     name: str
     weight: float
-    rule: Rule
+    rule: Rule | DistributionRule
+    target: GroupTarget
 
 
 def parse_terms(spec: Spec, form: Format) -> tuple[Term, ...]:
-    """``{name: weight}`` or ``{name: {use: rule, weight: w, parameter: value}}`` -> terms.
+    """``{name: weight}`` or ``{name: {use: rule, weight: w, target: t, parameter: value}}`` -> terms.
 
-    Raises one UserError that lists every problem: unknown rules and parameters, weights that are not finite numbers,
-    rules that need a confidence the format does not state.
+    Raises one UserError that lists every problem: unknown rules, targets and parameters, weights that are not finite
+    numbers, rules that need more than the format states.
     """
     if not isinstance(spec, Mapping) or not spec:
         raise UserError("reward: give at least one term, such as {correct: 1.0, brier: 1.0}")
@@ -38,7 +41,7 @@ def parse_terms(spec: Spec, form: Format) -> tuple[Term, ...]:
         try:
             terms.append(_term(str(name), value, form))
         except UserError as error:
-            problems += error.lines
+            problems += [f"reward.{name}: {line}" for line in error.lines]
     if problems:
         raise UserError(*problems)
     return tuple(terms)
@@ -46,23 +49,51 @@ def parse_terms(spec: Spec, form: Format) -> tuple[Term, ...]:
 
 def _term(name: str, value: Any, form: Format) -> Term:
     options = dict(value) if isinstance(value, Mapping) else {"weight": value}
-    weight = options.pop("weight", 1.0)
+    weight, target = options.pop("weight", 1.0), find_target(options.pop("target", "outcome"))
     if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not math.isfinite(weight):
-        raise UserError(f"reward.{name}: the weight must be a finite number, got {weight!r}")
-    try:
-        rule = find_rule(str(options.pop("use", name)))(**options)
-    except UserError as error:
-        raise UserError(f"reward.{name}: {error}") from None
-    if rule.uses_confidence and not form.grid:
-        raise UserError(f"reward.{name}: rule {rule.name!r} needs a confidence, and format {form.name!r} states none")
-    return Term(name, float(weight), rule)
+        raise UserError(f"the weight must be a finite number, got {weight!r}")
+    rule: Rule | DistributionRule = find(str(options.pop("use", name)), RULES, DISTRIBUTION_RULES)(**options)
+    _check_fit(rule, target, form)
+    return Term(name, float(weight), rule, target)
 
 
-def payoffs(terms: tuple[Term, ...], confidence: Array) -> tuple[Array, Array]:
-    """What a reply pays in total at each confidence, when right and when wrong: two arrays of shape (N,)."""
-    right, wrong = np.zeros_like(confidence), np.zeros_like(confidence)
+def _check_fit(rule: Rule | DistributionRule, target: GroupTarget, form: Format) -> None:
+    if isinstance(rule, DistributionRule):
+        if form.states != "distribution":
+            raise UserError(f"rule {rule.name!r} needs a stated distribution, and format {form.name!r} states none")
+        if target.needs_group:
+            raise UserError(f"rule {rule.name!r} scores a distribution and takes no group target")
+    elif rule.uses_confidence and not form.grid:
+        raise UserError(f"rule {rule.name!r} needs a confidence, and format {form.name!r} states none")
+
+
+@dataclass(frozen=True)
+class Arms:
+    """Total payoff at each confidence, linear in outcomes: wrong + own * (own outcome) + others * (the others' mean).
+
+    Each of shape (N,). Without group targets `others` is 0 and ``wrong + own`` is what a right answer pays.
+    """
+
+    wrong: Array
+    own: Array
+    others: Array
+
+    @property
+    def right(self) -> Array:
+        """What is paid when everything is right."""
+        return np.asarray(self.wrong + self.own + self.others)
+
+    def corners(self) -> Array:
+        """All four extreme outcomes, shape (4, N); the range of the reward is the range of these."""
+        return np.array([self.wrong, self.wrong + self.own, self.wrong + self.others, self.right])
+
+
+def arms(terms: tuple[Term, ...], confidence: Array, size: int = 8) -> Arms:
+    """The payoff of the scalar terms at each confidence, in groups of `size`."""
+    total = Arms(*(np.zeros_like(confidence) for _ in range(3)))
     for term in terms:
-        if term.weight:
-            right = right + term.weight * term.rule(confidence, 1.0)
-            wrong = wrong + term.weight * term.rule(confidence, 0.0)
-    return right, wrong
+        if term.weight and isinstance(term.rule, Rule):
+            wrong, right = term.rule(confidence, 0.0), term.rule(confidence, 1.0)
+            gap, share = term.weight * (right - wrong), term.target.own_share(size)
+            total = Arms(total.wrong + term.weight * wrong, total.own + share * gap, total.others + (1 - share) * gap)
+    return total

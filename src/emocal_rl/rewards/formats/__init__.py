@@ -10,10 +10,16 @@
 """
 
 from emocal_rl.rewards.formats.core import FORMATS, Format, find_format, register
-from emocal_rl.rewards.formats.emocaliber import emocaliber, emocaliber_answer
+from emocal_rl.rewards.formats.emocaliber import emocaliber, emocaliber_answer, emocaliber_code
+from emocal_rl.rewards.formats.lines import LineFormat, digits
+from emocal_rl.rewards.formats.objects import JsonFormat, json_object
 from emocal_rl.rewards.formats.reply import FAULTS, Reply
+from emocal_rl.rewards.formats.rows import confidence_first, percent, rlcr, rlcr_short, verbal
+from emocal_rl.rewards.formats.several import DistributionFormat, GuessFormat, distribution, guesses
 from emocal_rl.rewards.formats.tags import TagFormat
 
 __all__ = [
-    "FAULTS", "FORMATS", "Format", "Reply", "TagFormat", "emocaliber", "emocaliber_answer", "find_format", "register",
+    "FAULTS", "FORMATS", "DistributionFormat", "Format", "GuessFormat", "JsonFormat", "LineFormat", "Reply",
+    "TagFormat", "confidence_first", "digits", "distribution", "emocaliber", "emocaliber_answer", "emocaliber_code",
+    "find_format", "guesses", "json_object", "percent", "register", "rlcr", "rlcr_short", "verbal",
 ]  # fmt: skip

@@ -5,9 +5,16 @@ As in the released prompt, the instruction does not name the five parts: they ar
 
 from __future__ import annotations
 
-from emocal_rl.rewards.formats.core import register
+import string
+from dataclasses import dataclass
+
+from emocal_rl.rewards.formats.core import Aliases, Candidates, register
+from emocal_rl.rewards.formats.matching import match
 from emocal_rl.rewards.formats.numbers import lattice
+from emocal_rl.rewards.formats.reply import Reply, Span
 from emocal_rl.rewards.formats.tags import TagFormat
+
+_PUNCTUATION = str.maketrans("", "", string.punctuation)
 
 PARTS = ("element", "human", "context", "interaction", "analysis")
 emocaliber = register(TagFormat(
@@ -25,5 +32,59 @@ emocaliber_answer = register(TagFormat(
     grid=(),
     bounds=(0.0, 1.0),
     blocks=("think", "answer"),
+    think_parts=PARTS,
+))  # fmt: skip
+
+
+@dataclass(frozen=True, repr=False)
+class EmoCaliberCode(TagFormat):
+    """The same completion as its published reward reads it: what counts is that every tag is there somewhere.
+
+    The first <think>, <answer> and <confidence> count, in any order, with any text around them; the five parts may come
+    in any order and may be empty; the confidence is whatever ``float`` takes, strictly between 0 and 1. An answer that
+    is none of the candidates is wrong and not a fault, which is a door to gaming that `emocaliber` closes.
+    """
+
+    def read(self, text: str, candidates: Candidates = None, aliases: Aliases = None) -> Reply:
+        """Look for every tag on its own, first match."""
+        spans = {name: span for name in self.blocks if (span := _first_block(text, name, 0, len(text)))}
+        inner = {name: span for name in self.think_parts
+                 if "think" in spans and (span := _first_block(text, name, *spans["think"]))}
+        parts = {name: text[slice(*span)].strip() for name, span in inner.items()}
+        missing = next((name for name in self.blocks if name not in spans), None)
+        fault = f"no_{missing}" if missing else None if len(inner) == len(self.think_parts) else "missing_part"
+        answer, confidence = spans.get("answer"), spans.get("confidence")
+        value, wrong = _any_float(text[slice(*confidence)]) if confidence else (None, None)
+        word = _one_word(text[slice(*answer)]) if answer else None
+        named = None if word is None else match(word, candidates, aliases) or word
+        return Reply(text, parts, named, value, answer, confidence, fault or wrong)
+
+
+def _first_block(text: str, name: str, start: int, end: int) -> Span | None:
+    opened = text.find(f"<{name}>", start, end)
+    closed = text.find(f"</{name}>", opened + len(name) + 2, end) if opened >= 0 else -1
+    return (opened + len(name) + 2, closed) if closed >= 0 else None
+
+
+def _any_float(text: str) -> tuple[float | None, str | None]:
+    try:
+        value = float(text)
+    except ValueError:
+        return None, "confidence_not_a_number"
+    return (value, None) if 0 < value < 1 else (None, "confidence_out_of_range")
+
+
+def _one_word(text: str) -> str:
+    """The answer without punctuation, in lower case; a text of several words is kept and matches no label."""
+    words = text.translate(_PUNCTUATION).lower().split()
+    return words[0] if len(words) == 1 else text.strip() or "(empty)"
+
+
+emocaliber_code = register(EmoCaliberCode(
+    name="emocaliber_code",
+    states="confidence",
+    grid=lattice(99, 0.01, 0.99),
+    bounds=(0.0, 1.0),
+    blocks=("think", "answer", "confidence"),
     think_parts=PARTS,
 ))  # fmt: skip

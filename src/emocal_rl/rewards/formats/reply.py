@@ -20,7 +20,7 @@ FAULTS: dict[str, str] = {
     "confidence_not_a_number": "the confidence is not a plain decimal number (or not one of the format's words)",
     "confidence_out_of_range": "the confidence is a number outside the range of the format",
     "not_json": "the completion ends in no JSON object of the required shape",
-    "not_a_distribution": "the stated probabilities do not sum to one, or name a label twice",
+    "not_a_distribution": "the stated probabilities do not add up, or a label is missing or named twice",
 }
 """Every fault a reader can name, with its meaning. Fixed and small, so that faults can be counted."""
 

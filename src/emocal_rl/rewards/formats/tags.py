@@ -45,10 +45,10 @@ class TagFormat(Format):
 
     def read(self, text: str, candidates: Candidates = None, aliases: Aliases = None) -> Reply:
         """Read the blocks in order; a constant number of linear searches."""
-        spans, fault = _scan(text, self.blocks)
+        spans, fault = scan(text, self.blocks)
         parts: dict[str, str] = {}
         if "think" in spans and self.think_parts:
-            inner, inner_fault = _scan(text, self.think_parts, *spans["think"], loose=True)
+            inner, inner_fault = scan(text, self.think_parts, *spans["think"], loose=True)
             parts = {name: text[slice(*span)].strip() for name, span in inner.items()}
             fault = _first(inner_fault, fault)
         parts |= {name: text[slice(*span)].strip() for name, span in spans.items()
@@ -115,10 +115,10 @@ def _first(inner: str | None, outer: str | None) -> str | None:
     return outer if outer == "no_think" else inner or outer
 
 
-def _scan(
+def scan(
     text: str, names: tuple[str, ...], start: int = 0, end: int | None = None, loose: bool = False
 ) -> tuple[dict[str, Span], str | None]:
-    """Find the blocks in order: name -> inner span, and the first fault. A constant number of linear searches.
+    """Find blocks in order: name -> inner span, and the first fault or None. A constant number of linear searches.
 
     loose: other text may stand between and after the blocks.
     """

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from emocal_rl.errors import UserError
 from emocal_rl.rewards.address import did_you_mean, locate
@@ -53,3 +56,48 @@ def _named(use: str) -> Grader:
     if not callable(function):
         raise UserError(f"{use} is not a function")
     return function  # type: ignore[no-any-return]
+
+
+class Graded(NamedTuple):
+    """What is known about a reply once it is graded.
+
+    correct: of the answer, in [0, 1]; 0 for a faulty reply, None when the row cannot be graded. slots: (confidence,
+    correctness) of every guess, one for most formats. stated, truth: the stated and the true distribution by label, for
+    formats that state one.
+    """
+
+    correct: Grade
+    slots: tuple[tuple[float, float], ...] = ()
+    stated: Mapping[str, float] = MappingProxyType({})
+    truth: Mapping[str, float] | None = None
+
+
+def grade(grader: Grader, reply: Reply, target: Target, states: str = "confidence") -> Graded:
+    """Grade one reply: its answer, and every other label it states a probability for. states: as in `Format`."""
+    if reply.fault:
+        return Graded(0.0)
+    correct = _one(grader, reply, target)
+    if correct is None:
+        return Graded(None)
+    answer = (0.5 if reply.confidence is None else reply.confidence, correct)
+    if reply.distribution is None:
+        return Graded(correct, (answer,))
+    labels = {name: _one(grader, replace(reply, answer=name), target) or 0.0 for name in reply.distribution}
+    if states == "guesses":
+        return Graded(correct, tuple((stated, labels[name]) for name, stated in reply.distribution.items()))
+    return Graded(correct, (answer,), reply.distribution, _normalised(labels))
+
+
+def _normalised(labels: Mapping[str, float]) -> Mapping[str, float] | None:
+    """The truth that the grader implies: the shares of the labels. None when no label is right at all."""
+    total = sum(labels.values())
+    return {name: value / total for name, value in labels.items()} if total else None
+
+
+def _one(grader: Grader, reply: Reply, target: Target) -> Grade:
+    value = grader(reply, target)
+    if value is None or math.isnan(value):
+        return None
+    if not 0 <= value <= 1:
+        raise UserError(f"grader: correctness must lie in [0, 1], got {value} for answer {reply.answer!r}")
+    return float(value)

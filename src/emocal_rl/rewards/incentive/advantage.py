@@ -1,7 +1,8 @@
 """What group-relative advantages make of a payoff: the confidence with the highest expected advantage.
 
-One rollout of a group of G states c; the other G-1 answer the same prompt, are right independently with probability p,
-and state p. The expectation over all outcomes is exact, except for "batch", where the other prompts are simulated.
+One rollout of a group of G states c; the other G-1 answer the same prompt, are right independently with probability p
+(or all together, when the outcome is shared), and state p. The expectation over all outcomes is exact, except for
+"batch", where the other prompts of the batch are simulated.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import comb
+from typing import Any
 
 import numpy as np
 
@@ -19,71 +21,95 @@ from emocal_rl.rewards.rules.core import Array
 
 EPSILON = 1e-4
 """What trainers add to the standard deviation before dividing by it."""
+SCALES = ("none", "batch", "group", "per_reward", "rank")
 
-Payoff = Callable[[Array], tuple[Array, Array]]
+Payoff = Callable[[Any, Any, Any], Any]
+"""(confidence, own outcome, how many of the others are right) -> payoff, broadcasting."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """The trainer's side: rollouts a prompt, prompts a batch, and how many batches are simulated for "batch"."""
+    """The trainer's side: rollouts a prompt, prompts a batch, batches simulated, one outcome for a group or not."""
 
     generations: int = 8
     prompts: int = 32
     draws: int = 200
+    shared: bool = False
+
+
+@dataclass(frozen=True)
+class Rivals:
+    """The other members of the group, by how many of them are right: counts, chances and payoffs, shape (K, 1)."""
+
+    count: Array
+    chance: Array
+    right: Array
+    wrong: Array
+
+    def sums(self, size: Group) -> tuple[Array, Array]:
+        """Sum and sum of squares of their payoffs."""
+        missed = size.generations - 1 - self.count
+        return self.count * self.right + missed * self.wrong, self.count * self.right**2 + missed * self.wrong**2
 
 
 def outcomes(n: int, p: float) -> Array:
-    """Probability of 0, 1, ..., n right answers among n, shape (n + 1,)."""
+    """Probability of 0, 1, ..., n right answers among n, shape (n + 1,).
+
+    >>> outcomes(2, 0.5)
+    array([0.25, 0.5 , 0.25])
+    """
     k = np.arange(n + 1)
     return np.asarray(np.array([comb(n, int(i)) for i in k]) * p**k * (1.0 - p) ** (n - k))
 
 
-def _sums(others: tuple[float, float], n: int) -> tuple[Array, Array]:
-    """Sum and sum of squares of n payoffs of which k = 0..n are right; both shape (n + 1, 1)."""
-    right, wrong = others
-    k = np.arange(n + 1)[:, None]
-    return k * right + (n - k) * wrong, k * right**2 + (n - k) * wrong**2
+def _rivals(payoff: Payoff, p: float, own: int, size: Group) -> Rivals:
+    """The others, who state p, given this member's own outcome (0 or 1)."""
+    n = size.generations - 1
+    count = np.array([n * own]) if size.shared else np.arange(n + 1)
+    chance = np.ones(1) if size.shared else outcomes(n, p)
+    seen = [np.clip(count + own - 1, 0, n), np.clip(count + own, 0, n)]  # whom a right and a wrong rival see be right
+    paid = [np.broadcast_to(payoff(p, outcome, k), count.shape) for outcome, k in zip((1.0, 0.0), seen, strict=True)]
+    return Rivals(*(np.asarray(column, dtype=float)[:, None] for column in (count, chance, *paid)))
 
 
-def by_group(own: Array, others: tuple[float, float], chance: Array, size: Group) -> Array:
-    """Expected (x - group mean) / group deviation of each own payoff x, shape (N,).  GRPO, Shao et al. (2024)."""
+def by_group(own: Array, rivals: Rivals, size: Group) -> Array:
+    """(x - group mean) / group standard deviation of each own payoff x, shape (K, N).  GRPO, Shao et al. (2024)."""
     g = size.generations
-    first, second = _sums(others, g - 1)
+    first, second = rivals.sums(size)
     mean = (first + own) / g
     variance = (second + own**2 - g * mean**2) / (g - 1)
-    return np.asarray(chance @ ((own - mean) / (np.sqrt(np.maximum(variance, 0)) + EPSILON)))
+    return np.asarray((own - mean) / (np.sqrt(np.maximum(variance, 0)) + EPSILON))
 
 
-def by_rank(own: Array, others: tuple[float, float], chance: Array, size: Group) -> Array:
-    """Expected rank in the group, ties shared, centred and scaled to [-1, 1], shape (N,)."""
-    k = np.arange(size.generations)[:, None]
-    right, wrong = (np.sign(np.where(np.abs(own - other) < 1e-12, 0.0, own - other)) for other in others)
-    return np.asarray(chance @ (k * right + (size.generations - 1 - k) * wrong)) / (size.generations - 1)
+def by_rank(own: Array, rivals: Rivals, size: Group) -> Array:
+    """Rank in the group, ties shared, centred and scaled to [-1, 1], shape (K, N)."""
+    above = [np.sign(np.where(np.abs(own - paid) < 1e-12, 0.0, own - paid)) for paid in (rivals.right, rivals.wrong)]
+    n = size.generations - 1
+    return np.asarray((rivals.count * above[0] + (n - rivals.count) * above[1]) / n)
 
 
-def expectation(
-    payoff: Payoff, grid: Array, p: float, size: Group, rest: tuple[Array, Array] | None, scale: str
-) -> Array:
-    """Expected advantage of stating each confidence of the grid at belief p, shape (N,)."""
-    (right, wrong), honest = payoff(grid), payoff(np.array([p]))
-    others = float(honest[0][0]), float(honest[1][0])
-    chance = outcomes(size.generations - 1, p)
-    if scale == "batch":
-        assert rest is not None
-        return np.asarray(p * _by_batch(right, others, chance, size, rest)
-                          + (1 - p) * _by_batch(wrong, others, chance, size, rest))
-    rule = {"group": by_group, "rank": by_rank}[scale]
-    return np.asarray(p * rule(right, others, chance, size) + (1 - p) * rule(wrong, others, chance, size))
-
-
-def _by_batch(own: Array, others: tuple[float, float], chance: Array, size: Group, rest: tuple[Array, Array]) -> Array:
-    """Expected (x - group mean) / batch standard deviation, averaged over simulated other prompts, shape (N,)."""
+def by_batch(own: Array, rivals: Rivals, size: Group, rest: tuple[Array, Array]) -> Array:
+    """(x - group mean) / batch standard deviation, averaged over the simulated other prompts, shape (K, N)."""
     g, n = size.generations, size.generations * size.prompts
-    first, second = _sums(others, g - 1)
-    total = rest[0][:, None, None] + first + own
-    square = rest[1][:, None, None] + second + own**2
+    first, second = rivals.sums(size)
+    total, square = rest[0][:, None, None] + first + own, rest[1][:, None, None] + second + own**2
     deviation = np.sqrt(np.maximum(square - total**2 / n, 0) / (n - 1)) + EPSILON
-    return np.asarray(chance @ ((own - (first + own) / g) * (1 / deviation).mean(axis=0)))
+    return np.asarray((own - (first + own) / g) * (1 / deviation).mean(axis=0))
+
+
+def expectation(payoff: Payoff, grid: Array, p: float, scale: str, size: Group) -> Array:
+    """Expected advantage of stating each confidence of the grid at belief p, shape (N,)."""
+    rest = simulate_rest(payoff, size) if scale == "batch" else (np.zeros(1), np.zeros(1))
+    total = np.zeros(len(grid))
+    for outcome, weight in ((1, p), (0, 1 - p)):
+        rivals = _rivals(payoff, p, outcome, size)
+        own = payoff(grid[None, :], float(outcome), rivals.count)
+        if scale == "batch":
+            gain = by_batch(own, rivals, size, rest)
+        else:
+            gain = {"group": by_group, "rank": by_rank}[scale](own, rivals, size)
+        total = total + weight * (rivals.chance * gain).sum(axis=0)
+    return total
 
 
 def simulate_rest(payoff: Payoff, size: Group, seed: int = 0) -> tuple[Array, Array]:
@@ -91,15 +117,13 @@ def simulate_rest(payoff: Payoff, size: Group, seed: int = 0) -> tuple[Array, Ar
 
     Every draw is one batch; both shape (draws,).
     """
-    others = size.prompts - 1
+    others, g = size.prompts - 1, size.generations
     beliefs = (np.arange(others) + 0.5) / max(others, 1)
-    right, wrong = payoff(beliefs)
-    hits = np.random.default_rng(seed).binomial(size.generations, beliefs, size=(size.draws, others))
-    misses = size.generations - hits
-    return hits @ right + misses @ wrong, hits @ right**2 + misses @ wrong**2
-
-
-SCALES = ("none", "batch", "group", "per_reward", "rank")
+    hits = np.random.default_rng(seed).binomial(g, beliefs, size=(size.draws, others))
+    right = payoff(beliefs, 1.0, np.clip(hits - 1, 0, g - 1))
+    wrong = payoff(beliefs, 0.0, np.clip(hits, 0, g - 1))
+    first, second = hits * right + (g - hits) * wrong, hits * right**2 + (g - hits) * wrong**2
+    return np.asarray(first.sum(axis=1)), np.asarray(second.sum(axis=1))
 
 
 def scaled(
@@ -112,38 +136,38 @@ def scaled(
 ) -> Array:
     """The confidence with the highest expected advantage at each belief, shape (P,).
 
-    payoffs: one function of an array of confidences per term, giving (right, wrong). weights: one a term, 1 by default.
-    scale: "none" (minus the group mean), "batch", "group" (divided by that standard deviation), "per_reward" (every
-    term divided by its own group deviation, then weighted and summed), "rank".
+    payoffs: one per term. weights: one per term, 1 by default. scale: "none" (minus the group mean), "batch", "group"
+    (divided by that standard deviation), "per_reward" (every term divided by its own group deviation, then weighted and
+    summed), "rank".
 
-    >>> from emocal_rl.rewards.rules import brier, correct
-    >>> rules = [lambda c: (correct()(c, 1.0) + brier()(c, 1.0), correct()(c, 0.0) + brier()(c, 0.0))]
-    >>> scaled(rules, np.arange(1, 100) / 100, [0.5, 0.9], "group")
+    >>> from emocal_rl.rewards.rules import correct_brier
+    >>> grid = np.arange(1, 100) / 100
+    >>> scaled([lambda c, y, k: correct_brier()(c, y)], grid, [0.5, 0.9], "group")
     array([0.5 , 0.99])
     """
     if scale not in SCALES:
         raise UserError(f"scale_rewards: unknown {scale!r}{did_you_mean(scale, SCALES)}")
-    size = size or Group()
-    weights = [1.0] * len(payoffs) if weights is None else weights
-    pay = np.array([_pay(payoffs, weights, grid, float(p), scale, size) for p in beliefs])
+    p, size = np.asarray(beliefs, dtype=float), size or Group()
+    terms = list(zip([1.0] * len(payoffs) if weights is None else weights, payoffs, strict=True))
+    pay = np.array([_pay(terms, grid, float(belief), scale, size) for belief in p])
     # a rank only asks on which side of the others one is: that whole side ties, and training drifts to its end
-    away = np.asarray(beliefs) if scale != "rank" else np.where(np.asarray(beliefs) > 0.5, 2.0, -1.0)
-    return best(pay, grid, away)[0]
+    near = p if scale != "rank" else np.where(p > 0.5, 2.0, -1.0)
+    return best(pay, grid, near)[0]
 
 
-def _pay(
-    payoffs: Sequence[Payoff], weights: Sequence[float], grid: Array, p: float, scale: str, size: Group
-) -> Array:
-    terms = list(zip(weights, payoffs, strict=True))
+def _pay(terms: list[tuple[float, Payoff]], grid: Array, p: float, scale: str, size: Group) -> Array:
     if scale == "per_reward":
-        return np.asarray(sum(w * expectation(payoff, grid, p, size, None, "group") for w, payoff in terms))
+        return np.asarray(sum(w * expectation(payoff, grid, p, "group", size) for w, payoff in terms))
 
-    def whole(c: Array) -> tuple[Array, Array]:
-        pairs = [(w, payoff(c)) for w, payoff in terms]
-        return np.asarray(sum(w * pair[0] for w, pair in pairs)), np.asarray(sum(w * pair[1] for w, pair in pairs))
+    def whole(c: Any, y: Any, k: Any) -> Any:
+        return sum(w * payoff(c, y, k) for w, payoff in terms)
 
-    if scale == "none":
-        right, wrong = whole(grid)
-        return np.asarray(p * right + (1 - p) * wrong)
-    rest = simulate_rest(whole, size) if scale == "batch" else None
-    return expectation(whole, grid, p, size, rest, scale)
+    return _plain(whole, grid, p, size) if scale == "none" else expectation(whole, grid, p, scale, size)
+
+
+def _plain(payoff: Payoff, grid: Array, p: float, size: Group) -> Array:
+    """Without division: the advantage is the payoff minus what no confidence of this member changes."""
+    n = size.generations - 1
+    k = np.arange(n + 1)[:, None]
+    mean = [(outcomes(n, p)[:, None] * payoff(grid[None, :], y, k)).sum(axis=0) for y in (1.0, 0.0)]
+    return np.asarray(p * mean[0] + (1 - p) * mean[1])

@@ -10,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emocal_rl.rewards.rules.core import Array, Rule
+from emocal_rl.rewards.terms import Arms
 
 TIE = 1e-9
 """Payoffs closer than this share of their range count as equal: far below any real difference, far above rounding."""
@@ -62,48 +64,50 @@ def finite(right: Array, wrong: Array, grid: Array) -> tuple[Array, Array, Array
     return right[keep], wrong[keep], grid[keep]
 
 
-def value(right: Array, wrong: Array, beliefs: Array) -> Array:
-    """V(p): the most a model that is right with probability p can earn, shape (P,)."""
-    return np.asarray(expected(right, wrong, beliefs).max(axis=1))
-
-
-def slope(right: Array, wrong: Array, beliefs: Array) -> Array:
-    """V'(p), shape (P,): how strongly a better answer is paid at belief p; 1 where correctness alone is rewarded."""
-    pay = expected(right, wrong, beliefs)
-    return np.asarray((right - wrong)[pay.argmax(axis=1)])
-
-
-def thresholds(right: Array, wrong: Array) -> tuple[float, float]:
+def thresholds(arms: Arms) -> tuple[float, float]:
     """(hack, slope) thresholds in [0, 1]; 0 is what one wants.
 
     Below the hack threshold a wrong answer on purpose, stated with the confidence that suits it, pays more than an
     honest attempt. Below the slope threshold making the answer slightly worse pays.
     """
-    p = np.linspace(0, 1, 2001)
-    v = value(right, wrong, p)
-    tolerance = TIE * max(float(np.ptp(v)), 1e-12)
-    below = np.flatnonzero(v < v[0] - tolerance)
+    p = np.linspace(0, 1, 1001)
+    honest = arms.wrong + p[:, None] * (arms.own + arms.others)
+    gain = honest.max(axis=1) - (arms.wrong + p[:, None] * arms.others).max(axis=1)
+    tolerance = TIE * max(float(np.ptp(arms.corners())), 1e-12)
+    falling = np.flatnonzero(arms.own[honest.argmax(axis=1)] < -tolerance)
+    below = np.flatnonzero(gain < -tolerance)
+    return _crossing(p, gain, below), float(p[falling[-1]]) if falling.size else 0.0
+
+
+def _crossing(p: Array, gain: Array, below: NDArray[np.intp]) -> float:
+    """Where the gain turns positive for good, by linear interpolation."""
     if not below.size:
-        return 0.0, 0.0
-    return _crossing(p, v - v[0], int(below[-1])), float(p[v.argmin()])
-
-
-def _crossing(p: Array, gain: Array, last: int) -> float:
-    """Where the gain turns positive after index `last`, by linear interpolation (V is piecewise linear)."""
+        return 0.0
+    last = int(below[-1])
     if last + 1 == len(p):
         return 1.0
     here, there = gain[last], gain[last + 1]
     return float(p[last] + (p[last + 1] - p[last]) * here / (here - there))
 
 
-def safe_factor(right: Array, wrong: Array, gain: float) -> float:
+def value(arms: Arms, beliefs: Sequence[float] | Array) -> Array:
+    """V(p): the most a model that is right with probability p can earn, shape (P,)."""
+    return np.asarray(expected(arms.right, arms.wrong, np.asarray(beliefs)).max(axis=1))
+
+
+def speed(arms: Arms, beliefs: Sequence[float] | Array) -> Array:
+    """V'(p), shape (P,): how strongly a better answer is paid at belief p; 1 where correctness alone is rewarded."""
+    return np.asarray(arms.own[expected(arms.right, arms.wrong, np.asarray(beliefs)).argmax(axis=1)])
+
+
+def safe_factor(wrong: Array, own: Array, gain: float) -> float:
     """The largest factor on a payoff at which a worse answer never pays, when being right earns `gain` besides.
 
-    V is convex, so V'(0) = gain + factor * (right(c0) - wrong(c0)) >= 0 is enough, c0 being best for a sure miss.
-    Infinite when the payoff is safe at any weight.
+    wrong: payoff of a wrong answer at each confidence; own: what being right adds to it. V is convex, so V'(0) = gain +
+    factor * own(c0) >= 0 is enough, c0 being best for a sure miss. Infinite when the payoff is safe at any weight.
     """
     ties = wrong >= wrong.max() - TIE * max(float(np.ptp(wrong)), 1e-12)
-    loss = float((wrong - right)[ties].min())
+    loss = -float(own[ties].max())
     return max(gain, 0.0) / loss if loss > TIE else float("inf")
 
 
@@ -111,7 +115,7 @@ def safe_weight(rule: Rule, correct: float = 1.0, grid: Sequence[float] | Array 
     """The largest safe weight of a rule beside the term `correct`: up to it, a worse answer never pays.
 
     correct: the weight of `correct`. grid: the confidences that can be stated; 0, 0.01, ..., 1 by default.
-    0 for a rule with an infinite penalty.
+    0 for a rule with an infinite penalty for what was called impossible.
 
     >>> from emocal_rl.rewards.rules import brier, log
     >>> round(safe_weight(brier()), 3), round(safe_weight(log(eps=0.01)), 3), safe_weight(log(eps=0.0))
@@ -119,5 +123,7 @@ def safe_weight(rule: Rule, correct: float = 1.0, grid: Sequence[float] | Array 
     """
     c = hundredths() if grid is None else np.asarray(grid, dtype=float)
     right, wrong = rule(c, 1.0), rule(c, 0.0)
-    # an infinite penalty for a right answer stated as impossible: no finite weight of `correct` makes up for it
-    return 0.0 if np.isneginf(right[wrong.argmax()]) else safe_factor(*finite(right, wrong, c)[:2], correct)
+    if np.isneginf(right[wrong.argmax()]):
+        return 0.0
+    right, wrong, c = finite(right, wrong, c)
+    return safe_factor(wrong, right - wrong, correct)

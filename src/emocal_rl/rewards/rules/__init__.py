@@ -5,8 +5,25 @@
 -0.25
 """
 
-from emocal_rl.rewards.rules.core import RULES, Declaration, Rule, find_rule, rule
-from emocal_rl.rewards.rules.logarithmic import correct_log, log, log_unit
+from emocal_rl.rewards.rules.core import RULES, Declaration, Rule, find, rule
+from emocal_rl.rewards.rules.decisions import abstention, threshold, winkler
+from emocal_rl.rewards.rules.density import beta, cost_ratio, density, from_density
+from emocal_rl.rewards.rules.improper import (
+    centred_stake,
+    clipped_stake,
+    confidence_if_right,
+    distance_decay,
+    stretched_log,
+)
+from emocal_rl.rewards.rules.logarithmic import (
+    brier_log,
+    correct_log,
+    log,
+    log_affine,
+    log_unit,
+    overconfidence,
+    underconfidence,
+)
 from emocal_rl.rewards.rules.outcome import correct, well_formed
 from emocal_rl.rewards.rules.quadratic import (
     brier,
@@ -21,7 +38,10 @@ from emocal_rl.rewards.rules.spherical import correct_spherical, power, pseudosp
 from emocal_rl.rewards.rules.stakes import absolute, stake, weighted
 
 __all__ = [
-    "RULES", "Declaration", "Rule", "absolute", "brier", "brier_signed", "brier_unit", "correct", "correct_brier",
-    "correct_log", "correct_spherical", "distorted_brier", "find_rule", "log", "log_unit", "power", "pseudospherical",
-    "rule", "spherical", "stake", "unequal_brier", "uniform_threshold", "weighted", "well_formed",
+    "RULES", "Declaration", "Rule", "absolute", "abstention", "beta", "brier", "brier_log", "brier_signed",
+    "brier_unit", "centred_stake", "clipped_stake", "confidence_if_right", "correct", "correct_brier", "correct_log",
+    "correct_spherical", "cost_ratio", "density", "distance_decay", "distorted_brier", "find", "from_density", "log",
+    "log_affine", "log_unit", "overconfidence", "power", "pseudospherical", "rule", "spherical", "stake",
+    "stretched_log", "threshold", "underconfidence", "unequal_brier", "uniform_threshold", "weighted", "well_formed",
+    "winkler",
 ]  # fmt: skip

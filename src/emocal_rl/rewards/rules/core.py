@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -59,7 +59,7 @@ class Rule:
         return (right + wrong)[()]
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self.address, dict(self.params))
+        return rebuild, (self.address, dict(self.params))
 
 
 def _unit(name: str, what: str, values: ArrayLike) -> Array:
@@ -69,16 +69,18 @@ def _unit(name: str, what: str, values: ArrayLike) -> Array:
     return array
 
 
-def _rebuild(address: str, params: dict[str, Any]) -> Rule:
-    declaration = locate(address)
-    built: Rule = declaration(**params)
-    return built
+def rebuild(address: str, params: dict[str, Any]) -> Any:
+    """The rule declared at this address, with these parameters: how rules are unpickled."""
+    return locate(address)(**params)
 
 
-class Declaration:
-    """A declared rule: call it with parameters to get a `Rule`. Registered in `RULES` under the function's name."""
+R = TypeVar("R")
 
-    def __init__(self, build: Callable[..., Rule], meta: dict[str, Any]) -> None:
+
+class Declaration(Generic[R]):
+    """A declared rule: call it with parameters to get the rule. Registered under the function's name."""
+
+    def __init__(self, build: Callable[..., R], meta: dict[str, Any]) -> None:
         functools.update_wrapper(self, build)
         self.build, self.meta = build, meta
         self.name = build.__name__
@@ -91,17 +93,21 @@ class Declaration:
         positional = code.co_varnames[: code.co_argcount]
         return {**dict(zip(reversed(positional), reversed(self.build.__defaults__ or ()), strict=False)), **values}
 
-    def __call__(self, **params: Any) -> Rule:
+    def __call__(self, **params: Any) -> R:
         """The rule with these parameters; raises UserError for one it does not have."""
         known = self.defaults
         if unknown := [key for key in params if key not in known]:
             raise UserError(*[f"rule {self.name!r} has no parameter {key!r}{_hint(key, known)}" for key in unknown])
         bound = {**known, **params}
-        meta = {key: value(**bound) if key in ("low", "high") and callable(value) else value
+        # build first: it refuses parameters that the range could not be computed for
+        built = self.build(**params)
+        meta = {key: value(**bound) if key in ("low", "high", "strict") and callable(value) else value
                 for key, value in self.meta.items()}
-        if elicits := meta["elicits"]:
+        if elicits := meta.get("elicits"):
             meta["elicits"] = functools.partial(elicits, **bound)
-        return replace(self.build(**params), name=self.name, address=self.address, params=bound, **meta)
+        made: Any = replace(built, name=self.name, address=self.address, params=bound, **meta)  # type: ignore[type-var]
+        finished: R = made
+        return finished
 
     def __repr__(self) -> str:
         return f"<rule {self.name}>"
@@ -111,7 +117,16 @@ def _hint(key: str, known: Mapping[str, Any]) -> str:
     return did_you_mean(key, known) if known else " (it takes none)"
 
 
-RULES: dict[str, Declaration] = {}
+RULES: dict[str, Declaration[Rule]] = {}
+
+
+def enter(declaration: Declaration[R], registry: dict[str, Declaration[R]]) -> Declaration[R]:
+    """Put a declaration into its registry; a name taken by another file's rule is an error."""
+    other = registry.get(declaration.name)
+    if other is not None and other.build.__code__.co_filename != declaration.build.__code__.co_filename:
+        raise UserError(f"rule {declaration.name!r} is already declared at {other.address}: choose another name")
+    registry[declaration.name] = declaration
+    return declaration
 
 
 def rule(
@@ -119,10 +134,10 @@ def rule(
     low: Bound,
     high: Bound,
     proper: bool,
-    strict: bool | None = None,
+    strict: bool | Callable[..., bool] | None = None,
     elicits: Callable[..., Any] | None = None,
     uses_confidence: bool = True,
-) -> Callable[[Callable[..., Rule]], Declaration]:
+) -> Callable[[Callable[..., Rule]], Declaration[Rule]]:
     """Declare a rule: registration, test subject, documentation row and command-line listing in one.
 
     low, high: payoff range, numbers or functions of the rule's parameters. proper, strict: the claim, which the tests
@@ -132,27 +147,20 @@ def rule(
     meta = {"low": low, "high": high, "proper": proper, "strict": proper if strict is None else strict,
             "elicits": elicits, "uses_confidence": uses_confidence}
 
-    def declare(build: Callable[..., Rule]) -> Declaration:
-        declaration = Declaration(build, meta)
-        other = RULES.get(declaration.name)
-        if other is not None and other.build.__code__.co_filename != build.__code__.co_filename:
-            raise UserError(f"rule {declaration.name!r} is already declared at {other.address}: choose another name")
-        RULES[declaration.name] = declaration
-        return declaration
-
-    return declare
+    return lambda build: enter(Declaration(build, meta), RULES)
 
 
-def find_rule(use: str) -> Declaration:
+def find(use: str, *registries: Mapping[str, Declaration[Any]]) -> Declaration[Any]:
     """The declared rule of this name, or the one at ``module:name``.
 
-    >>> find_rule("brier")
+    >>> find("brier", RULES)
     <rule brier>
     """
-    if use in RULES:
-        return RULES[use]
+    known = {name: declared for registry in registries for name, declared in registry.items()}
+    if use in known:
+        return known[use]
     if ":" not in use:
-        raise UserError(f"unknown rule {use!r}{did_you_mean(use, RULES)} Your own is written 'module:name'.")
+        raise UserError(f"unknown rule {use!r}{did_you_mean(use, known)} Your own is written 'module:name'.")
     found = locate(use)
     if not isinstance(found, Declaration):
         raise UserError(f"{use} is not a rule: put @rule(...) above its definition")

@@ -54,3 +54,66 @@ def correct_log(k: float = 0.2, eps: float = 0.01) -> Rule:
     array([ 0.307, -0.693])
     """
     return Rule(right=lambda c: 1 + k * np.log(_clip(c, eps)), wrong=lambda c: k * np.log1p(-_clip(c, eps)))
+
+
+@rule(proper=True, low=-1.0, high=lambda eps: 1 - 2 * np.log1p(-eps) / ln(eps))
+def log_affine(eps: float = 0.001) -> Rule:
+    """Clipped log score stretched to about [-1, 1] (higher is better): 1 - 2 ln x / ln eps, x = c or 1-c.
+
+    Stating eps for what comes true pays -1; its square root pays 0.  Stangel et al., Rewarding Doubt (2025).
+
+    >>> log_affine()([0.5, 0.999], [1, 0]).round(3)
+    array([ 0.799, -1.   ])
+    """
+    return Rule(
+        right=lambda c: 1 - 2 * np.log(_clip(c, eps)) / ln(eps),
+        wrong=lambda c: 1 - 2 * np.log1p(-_clip(c, eps)) / ln(eps),
+    )
+
+
+@rule(proper=True, low=lambda eps: 1 - eps + ln(eps), high=lambda eps: 1 - eps)
+def brier_log(eps: float = 0.001) -> Rule:
+    """Brier-log hybrid (higher is better, in [1-eps+ln eps, 1-eps]): right c, wrong c + ln(1-c), c at most 1-eps.
+
+    Between Brier and log: bounded for a missed right answer, harsh on a sure wrong one. Needs no other term: a better
+    answer always pays, but slowly.  BAS, arXiv 2604.03216 (2026).
+
+    >>> brier_log()([0.5, 0.5], [1, 0]).round(3)
+    array([ 0.5  , -0.193])
+    """
+    return Rule(
+        right=lambda c: np.minimum(c, 1 - eps),
+        wrong=lambda c: np.minimum(c, 1 - eps) + np.log1p(-np.minimum(c, 1 - eps)),
+    )
+
+
+@rule(proper=True, low=lambda k: (ln(1 + k) - k) / ((k + 1) * ln(k + 1) - k), high=1.0)
+def overconfidence(k: float = 4.0) -> Rule:
+    """Accuracy-friendly end of the spectrum (higher is better, at most 1): right [(k+1) ln(1+kc) - kc] / Z.
+
+    Wrong [ln(1+kc) - kc] / Z, Z = (k+1) ln(k+1) - k.  Weight density m(t) ~ 1/(1+kt): cares about low confidences, and
+    is mild on over-confidence. Needs no other term.  Tan et al., arXiv 2607.04332 (2026).
+
+    >>> overconfidence()([1.0, 1.0], [1, 0]).round(3)
+    array([ 1.   , -0.591])
+    """
+    z = (k + 1) * ln(k + 1) - k
+    return Rule(right=lambda c: ((k + 1) * np.log1p(k * c) - k * c) / z, wrong=lambda c: (np.log1p(k * c) - k * c) / z)
+
+
+@rule(proper=True, low=lambda k: (k - (k + 1) * ln(1 + k)) / (k - ln(1 + k)), high=1.0)
+def underconfidence(k: float = 4.0) -> Rule:
+    """Calibration-friendly end of the spectrum (higher is better, at most 1): right [kc + ln(1 - kc/(1+k))] / Z.
+
+    Wrong [kc + (k+1) ln(1 - kc/(1+k))] / Z, Z = k - ln(1+k).  Weight density m(t) ~ 1/(1+k-kt): harsh on
+    over-confidence. Needs no other term.  Tan et al., arXiv 2607.04332 (2026).
+
+    >>> underconfidence()([1.0, 1.0], [1, 0]).round(3)
+    array([ 1.   , -1.693])
+    """
+    z = k - ln(1 + k)
+
+    def fall(c: Array) -> Any:
+        return np.log1p(-k * c / (1 + k))
+
+    return Rule(right=lambda c: (k * c + fall(c)) / z, wrong=lambda c: (k * c + (k + 1) * fall(c)) / z)

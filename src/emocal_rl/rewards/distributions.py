@@ -1,0 +1,117 @@
+"""Rules for a stated distribution over a closed set of labels, scored against a label or a label distribution.
+
+A rule gives one score per label: what is paid when that label turns out true. Its value against a label distribution
+m (annotator shares) is the m-weighted mean of the scores: linear in m, so stating q = m is optimal, and scoring one
+random annotator at a time is unbiased. There is no separate answer to game: the report is the answer. Higher is better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import log as ln
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from emocal_rl.errors import UserError
+from emocal_rl.rewards.rules.core import Array, Bound, Declaration, enter, rebuild
+
+
+@dataclass(frozen=True, eq=False)
+class DistributionRule:
+    """One rule with its parameters bound. Declare one with `@distribution_rule`; see `multiclass_brier`.
+
+    scores: stated distributions of shape (..., K) -> the score of each label, same shape. The rest as in `Rule`.
+    """
+
+    scores: Callable[[Array], Any]
+    name: str = ""
+    address: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    low: float = -np.inf
+    high: float = np.inf
+    proper: bool = False
+    strict: bool = False
+    uses_confidence: bool = True
+
+    def __call__(self, stated: ArrayLike, truth: ArrayLike) -> Any:
+        """Score, shape (...): stated and truth are distributions over the same K labels, shape (..., K).
+
+        Raises UserError when either is negative or does not sum to 1 (within 1e-6).
+        """
+        q, m = _distribution(self.name, "stated", stated), _distribution(self.name, "truth", truth)
+        return np.where(m > 0, m * self.scores(q), 0.0).sum(axis=-1)[()]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuild, (self.address, dict(self.params))
+
+
+def _distribution(name: str, what: str, values: ArrayLike) -> Array:
+    array = np.asarray(values, dtype=float)
+    if not (array.min() >= 0 and np.abs(array.sum(axis=-1) - 1).max() <= 1e-6):  # a NaN fails this as well
+        raise UserError(f"{name}: {what} must be a distribution (not negative, summing to 1), got {array.tolist()}")
+    return array
+
+
+DISTRIBUTION_RULES: dict[str, Declaration[DistributionRule]] = {}
+
+
+def distribution_rule(
+    *, low: Bound, high: Bound, proper: bool = True, strict: bool | None = None
+) -> Callable[[Callable[..., DistributionRule]], Declaration[DistributionRule]]:
+    """Declare a distribution rule; the arguments are those of `rule`."""
+    meta = {"low": low, "high": high, "proper": proper, "strict": proper if strict is None else strict}
+    return lambda build: enter(Declaration(build, meta), DISTRIBUTION_RULES)
+
+
+@distribution_rule(low=-1.0, high=0.0)
+def multiclass_brier() -> DistributionRule:
+    """Half the squared distance (higher is better, in [-1, 0]): -1/2 sum_j (q_j - 1[j = k])^2.  Brier (1950).
+
+    Halved so that with two labels it equals `brier` of the first label's probability.
+
+    >>> multiclass_brier()([0.5, 0.3, 0.2], [1, 0, 0]).round(2)
+    np.float64(-0.19)
+    """
+    return DistributionRule(scores=lambda q: q - (1 + (q**2).sum(axis=-1, keepdims=True)) / 2)
+
+
+@distribution_rule(low=lambda eps: ln(eps), high=0.0)
+def multiclass_log(eps: float = 0.001) -> DistributionRule:
+    """Clipped log score (higher is better, in [ln eps, 0]): ln max(q_k, eps).  Good (1952).
+
+    >>> multiclass_log()([0.5, 0.5, 0.0], [1, 0, 0]).round(3)
+    np.float64(-0.693)
+    """
+    return DistributionRule(scores=lambda q: np.log(np.maximum(q, eps)))
+
+
+@distribution_rule(low=0.0, high=1.0)
+def multiclass_spherical() -> DistributionRule:
+    """Spherical score (higher is better, in [0, 1]): q_k / |q|, |q| the Euclidean norm.  Roby (1964).
+
+    >>> multiclass_spherical()([0.5, 0.5], [0, 1]).round(3)
+    np.float64(0.707)
+    """
+    return DistributionRule(scores=lambda q: q / np.sqrt((q**2).sum(axis=-1, keepdims=True)))
+
+
+@distribution_rule(low=-1.0, high=0.0)
+def ranked_probability() -> DistributionRule:
+    """Ranked probability score for ordered labels (higher is better, in [-1, 0]): -sum_j (F_j - 1[k <= j])^2 / (K-1).
+
+    F is the cumulative distribution in the order of the candidates, so near misses cost less.  Epstein (1969).
+
+    >>> ranked_probability()([0.0, 1.0, 0.0], [1, 0, 0]), ranked_probability()([0.0, 0.0, 1.0], [1, 0, 0])
+    (np.float64(-0.5), np.float64(-1.0))
+    """
+
+    def scores(q: Array) -> Any:
+        size = q.shape[-1]
+        steps = np.triu(np.ones((size, size)))[:, :-1]  # row k: 1[k <= j] for j = 0..K-2
+        gaps = q.cumsum(axis=-1)[..., None, :-1] - steps
+        return -(gaps**2).sum(axis=-1) / max(size - 1, 1)
+
+    return DistributionRule(scores=scores)

@@ -1,0 +1,109 @@
+"""Everything a verdict is based on, computed from a reward and a trainer's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from emocal_rl.rewards.distributions import DistributionRule
+from emocal_rl.rewards.incentive.advantage import Group, Payoff, scaled
+from emocal_rl.rewards.incentive.honesty import best, expected, safe_factor, thresholds
+from emocal_rl.rewards.incentive.simplex import binary_slice, simplex_error
+from emocal_rl.rewards.reward import Reward
+from emocal_rl.rewards.rules.core import Array, Rule
+from emocal_rl.rewards.terms import Arms, Term, arms
+
+BELIEFS = tuple(round(0.05 * i, 2) for i in range(1, 20))
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was computed, on its way into sentences.
+
+    c: the confidences judged on. arms: the whole payoff; answer: the part of it that the answer's tokens are credited
+    with. honest, blur: the best-paid confidence at each belief of c, and how far an equally paid one lies from it.
+    elicited: with the trainer's normalisation. off: how far from honest a distribution rule ends up.
+    """
+
+    reward: Reward
+    c: Array
+    arms: Arms
+    answer: Arms
+    honest: Array
+    blur: float
+    proper: bool
+    elicited: Mapping[float, float]
+    thresholds: tuple[float, float]
+    factor: float
+    off: float
+    scale: str
+    credit: str
+    size: Group
+
+
+def gather(reward: Reward, scale: str, size: Group, credit: str) -> Facts:
+    """Compute the facts; milliseconds."""
+    c = _finite(reward, reward.stated)
+    scored = [term for term in reward.terms if term.weight]
+    whole, speaks = payoff_arms(reward, c, size), bool(reward.format.grid)
+    silent = tuple(term for term in scored if not term.rule.uses_confidence)
+    answer = arms(silent, c, size.generations) if credit == "segment" else whole
+    honest, blur = best(expected(whole.right, whole.wrong, c), c, c)
+    off = simplex_error(scored) if _distributional(scored) else 0.0
+    return Facts(
+        reward=reward, c=c, arms=whole, answer=answer, honest=honest, blur=float(blur.max()), off=off,
+        proper=not speaks or (bool(np.all(honest == c)) and off == 0.0),
+        elicited=_elicited(scored, c, scale, size, credit) if speaks else {},
+        thresholds=(0.0, 0.0) if _distributional(scored) else thresholds(answer),
+        factor=_factor(reward, c, size), scale=scale, credit=credit, size=size,
+    )  # fmt: skip
+
+
+def payoff_arms(reward: Reward, c: Array, size: Group) -> Arms:
+    """The whole payoff at each confidence; distribution rules are taken on two labels, as the first's probability."""
+    total = arms(reward.terms, c, size.generations)
+    for term in reward.terms:
+        if term.weight and isinstance(term.rule, DistributionRule):
+            wrong, right = binary_slice(term.rule, c)
+            total = Arms(total.wrong + term.weight * wrong, total.own + term.weight * (right - wrong), total.others)
+    return total
+
+
+def _distributional(terms: list[Term]) -> bool:
+    return any(isinstance(term.rule, DistributionRule) for term in terms)
+
+
+def _finite(reward: Reward, c: Array) -> Array:
+    """Only confidences at which every payoff is finite: an unbounded rule has no value at its ends."""
+    whole = payoff_arms(reward, c, Group())
+    return np.asarray(c[np.isfinite(whole.wrong) & np.isfinite(whole.own)])
+
+
+def _elicited(terms: list[Term], c: Array, scale: str, size: Group, credit: str) -> dict[float, float]:
+    judged = [term for term in terms if term.rule.uses_confidence] if credit == "segment" else terms
+    functions: list[Payoff] = [partial(_payoff, term, size.generations) for term in judged]
+    if not functions:
+        return {}
+    shared = Group(size.generations, size.prompts, size.draws, shared=_distributional(terms))
+    chosen = scaled(functions, c, BELIEFS, scale, shared, [term.weight for term in judged])
+    return dict(zip(BELIEFS, chosen.tolist(), strict=True))
+
+
+def _payoff(term: Term, size: int, c: Any, y: Any, k: Any) -> Any:
+    if isinstance(term.rule, Rule):
+        return term.rule(c, np.clip(term.target.of(y, k, size), 0.0, 1.0))
+    wrong, right = binary_slice(term.rule, np.asarray(c, dtype=float))
+    return y * right + (1 - y) * wrong + 0.0 * np.asarray(k)
+
+
+def _factor(reward: Reward, c: Array, size: Group) -> float:
+    """Of the terms that use the confidence, beside those that do not."""
+    if _distributional(list(reward.terms)):
+        return float("inf")
+    split = {uses: tuple(term for term in reward.terms if term.rule.uses_confidence is uses) for uses in (True, False)}
+    fixed, calibration = arms(split[False], c, size.generations), arms(split[True], c, size.generations)
+    return safe_factor(calibration.wrong, calibration.own, gain=float(fixed.own.min()))
