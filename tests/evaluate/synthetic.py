@@ -1,4 +1,4 @@
-"""A run directory made of dice: people vote on emojis, a model sees them through noise, first too sure, then calibrated."""
+"""A run directory made of dice: people vote on emojis, a model sees them through noise, first too sure."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ import numpy as np
 
 SPLITS = ("validation", "unseen_style", "unseen_emoji", "other_domain")
 STAGES = ("sft_reasoning", "sft_confidence", "grpo_brier")
-WORDS = "<think><element>a round face</element><human>two eyes</human><context>plain</context><interaction>none</interaction>\
-<analysis>the mouth bends {bend}</analysis></think><answer>{answer}</answer>"
+WORDS = (
+    "<think><element>a round face</element><human>two eyes</human><context>plain</context>"
+    "<interaction>none</interaction><analysis>the mouth bends {bend}</analysis></think><answer>{answer}</answer>"
+)
 
 
 def write_run(
@@ -25,7 +27,7 @@ def write_run(
     fault_rate: float = 0.01,
     scale_rewards: str = "none",
 ) -> Path:
-    """Write a run directory as ``train`` does. ``gain`` 1: the last stage is calibrated; 0: as over-confident as before."""
+    """Write a run directory as ``train`` does. ``gain`` 1: the last stage is calibrated; 0: no change."""
     (path / "records").mkdir(parents=True)
     rng = np.random.default_rng(seed)
     for split in splits:
@@ -36,7 +38,9 @@ def write_run(
             file = path / "records" / f"{stage}-{split}.jsonl"
             file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     (path / "run.json").write_text(json.dumps(_facts(stages, seed)))
-    recipe = f"name: grpo_brier\nseed: {seed}\nevaluation:\n  bootstrap: 300\ntrainer:\n  scale_rewards: {scale_rewards}\n"
+    recipe = (
+        f"name: grpo_brier\nseed: {seed}\nevaluation:\n  bootstrap: 300\ntrainer:\n  scale_rewards: {scale_rewards}\n"
+    )
     (path / "recipe.yaml").write_text(recipe)
     (path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in _log(rng, stages)))
     return path
@@ -76,7 +80,7 @@ def _facts(stages: tuple[str, ...], seed: int) -> dict[str, Any]:
         "command": "emocal-rl train --recipe grpo_brier.yaml", "started": "2026-01-01T10:00:00+00:00",
         "ended": "2026-01-01T10:05:00+00:00", "status": "done", "versions": {"torch": "2.13.0", "trl": "1.16.0"},
         "git": {"commit": "0123456789abcdef", "dirty": False}, "device": "cpu, 2 threads", "seed": seed,
-        "stages": [{"name": s, "algorithm": "grpo" if "grpo" in s else "sft", "status": "done", "seconds": 61.5} for s in stages],
+        "stages": [{"name": s, "algorithm": s.partition("_")[0], "status": "done", "seconds": 61.5} for s in stages],
     }  # fmt: skip
 
 
@@ -87,7 +91,8 @@ def _log(rng: np.random.Generator, stages: tuple[str, ...]) -> list[dict[str, An
             line: dict[str, Any] = {"stage": stage, "step": step, "max_steps": 60, "seconds": 1.0 * step}
             fade = float(np.exp(-step / 20))
             if stage == "grpo_brier":
-                line |= {"reward": 1.2 - 0.3 * fade + rng.normal(0, 0.05), "train/brier": 0.2 + 0.06 * fade + rng.normal(0, 0.02),
+                line |= {"reward": 1.2 - 0.3 * fade + rng.normal(0, 0.05),
+                         "train/brier": 0.2 + 0.06 * fade + rng.normal(0, 0.02),
                          "train/accuracy": 0.66 + rng.normal(0, 0.04), "train/confidence": 0.68 + 0.22 * fade,
                          "train/parsed": 1 - 0.02 * fade}  # fmt: skip
             else:

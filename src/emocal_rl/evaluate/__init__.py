@@ -1,4 +1,4 @@
-"""Evaluation: metrics with their definitions and intervals, recalibration baselines, paired comparisons, figures, report.
+"""Evaluation: metrics with definitions and intervals, recalibration baselines, paired comparisons, figures, report.
 
 Import what you need from the module that owns it; importing this package costs nothing:
 

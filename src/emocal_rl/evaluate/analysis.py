@@ -92,36 +92,49 @@ class Analysis:
     before: str | None
     after: str
     splits: Mapping[str, SplitResult]
+    fit_split: str | None
     notes: tuple[str, ...]
     resamples: int
     seed: int
 
     @property
     def tests(self) -> list[SplitResult]:
-        """The test splits in order, or, when there is none, whatever split there is."""
-        return [s for s in self.splits.values() if s.name != "validation"] or list(self.splits.values())
+        """The splits that nothing was fitted on, in order, or, when there is none, whatever split there is."""
+        return [s for s in self.splits.values() if s.name != self.fit_split] or list(self.splits.values())
 
 
 def analyse(run: RunFiles, resamples: int | None = None, seed: int | None = None) -> Analysis:
     """Measure every split of a run. Resamples and seed default to the run's recipe, else 2000 and 0."""
-    recipe = _recipe(run.recipe_text)
-    resamples = resamples or int(_dig(recipe, "evaluation", "bootstrap") or 2000)
-    seed = int(_dig(recipe, "seed") or 0) if seed is None else seed
+    recipe = recipe_of(run.recipe_text)
+    resamples = _whole(dig(recipe, "evaluation", "bootstrap"), 2000) if resamples is None else resamples
+    seed = _whole(dig(recipe, "seed"), 0) if seed is None else seed
     after = run.after
     assert after is not None  # read_run refuses a run without records
+    fit_split = fitting_split(run, recipe)
     calibrators = {
-        "before": fitted(run.get(run.before, "validation"), BEFORE_CALIBRATORS),
-        "after": fitted(run.get(after, "validation"), AFTER_CALIBRATORS),
+        "before": fitted(run.get(run.before, fit_split), BEFORE_CALIBRATORS),
+        "after": fitted(run.get(after, fit_split), AFTER_CALIBRATORS),
     }
-    splits, notes = {}, _notes(run, calibrators)
+    splits, notes = {}, _notes(run, fit_split, calibrators)
     for split in run.splits:
-        result = _split(run, split, calibrators if split != "validation" else {}, resamples, seed, notes)
+        result = _split(run, split, calibrators if split != fit_split else {}, resamples, seed, notes)
         if result is not None:
             splits[split] = result
-    return Analysis(run, run.before, after, splits, tuple(notes), resamples, seed)
+    return Analysis(run, run.before, after, splits, fit_split, tuple(notes), resamples, seed)
 
 
-def _recipe(text: str) -> dict[str, Any]:
+def fitting_split(run: RunFiles, recipe: Mapping[str, Any]) -> str | None:
+    """The split that recalibration is fitted on: the recipe's first, else "validation"; None when it is the only one.
+
+    A split that is fitted on is not a test split.
+    """
+    first = next(iter(dig(recipe, "evaluation", "splits") or ["validation"]), None)
+    found = next((s for s in (first, "validation") if s in run.splits), None)
+    return found if len(run.splits) > 1 else None
+
+
+def recipe_of(text: str) -> dict[str, Any]:
+    """A recipe file's text as a mapping; empty when it is no YAML mapping."""
     try:
         value = yaml.safe_load(text) if text else {}
     except yaml.YAMLError:
@@ -129,7 +142,12 @@ def _recipe(text: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _dig(tree: Any, *keys: str) -> Any:
+def _whole(value: Any, default: int) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else default
+
+
+def dig(tree: Any, *keys: str) -> Any:
+    """The value at a path of keys in nested mappings, or None."""
     for key in keys:
         tree = tree.get(key) if isinstance(tree, dict) else None
     return tree
@@ -157,9 +175,8 @@ def _split(
         label = f"{run.after} (after)" if run.before else str(run.after)
         systems += model_systems("after", label, after, calibrators.get("after", {}), resampler)
     table = {system.key: system for system in systems}
-    return SplitResult(
-        split, tuple(ids), tuple(lead.clusters), table, _differences(table, resampler), _closed(table, resampler), resampler
-    )
+    differences, closed = _differences(table, resampler), _closed(table, resampler)
+    return SplitResult(split, tuple(ids), tuple(lead.clusters), table, differences, closed, resampler)
 
 
 def _common(after: Records | None, before: Records | None, split: str, notes: list[str]) -> list[str]:
@@ -209,14 +226,19 @@ def _closed(table: Mapping[str, System], resampler: Resampler) -> tuple[float, f
     return share_closed(first, second, bound, resampler)
 
 
-def _notes(run: RunFiles, calibrators: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def _notes(run: RunFiles, fit_split: str | None, calibrators: Mapping[str, Mapping[str, Any]]) -> list[str]:
     notes = []
     if not run.facts.get("stages"):
         notes.append("run.json lists no stages; the order of the stages is the order of the record files' names")
     if run.before is None:
         notes.append("no earlier stage states confidences, so there is no before to compare with")
     if not calibrators["before"] and run.before is not None:
-        notes.append("no validation records of the stage before: post-hoc recalibration and base rate are missing")
+        notes.append("no records of the stage before to fit on: post-hoc recalibration and the base rate are missing")
+    if fit_split not in (None, "validation"):
+        notes.append(f"recalibration was fitted on {split_label(str(fit_split))}, so that is no test split here")
+    for stage in run.facts.get("stages", []):
+        if isinstance(stage, dict) and stage.get("status") not in (None, "done"):
+            notes.append(f"stage {stage.get('name')} is {stage.get('status')}: the numbers are incomplete")
     for role, stage in (("before", run.before), ("after", run.after)):
         notes += [f"{stage}: {c.note}" for c in calibrators[role].values() if c.note]
     for (stage, split), records in run.records.items():

@@ -28,7 +28,7 @@ def bin_of(values: ArrayLike, bins: int, closed: Closed = "right") -> Ints:
     """
     scaled = np.asarray(values, np.float64) * bins
     position = np.ceil(scaled - _SLACK) - 1 if closed == "right" else np.floor(scaled + _SLACK)
-    return np.clip(position, 0, bins - 1).astype(np.int64)
+    return np.asarray(np.clip(position, 0, bins - 1), np.int64)
 
 
 def equal_mass_of(weight: Array, bins: int) -> Ints:
@@ -38,7 +38,7 @@ def equal_mass_of(weight: Array, bins: int) -> Ints:
     (Nguyen and O'Connor 2015; Nixon et al. 2019.)
     """
     middle = np.cumsum(weight) - 0.5 * weight
-    return np.clip((middle / weight.sum() * bins).astype(np.int64), 0, bins - 1)
+    return np.asarray(np.clip(middle / weight.sum() * bins, 0, bins - 1), np.int64)
 
 
 def pooled(cells: Cells, member: Ints, bins: int) -> tuple[Array, Array, Array]:

@@ -1,4 +1,4 @@
-"""What can be reached at all, from the annotators' votes: the Bayes bound, one annotator, and a crowd without the judge."""
+"""What can be reached at all, from the annotators' votes: Bayes bound, one annotator, a crowd without the judge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sufficient statistics of every calibration metric: how often each confidence was stated, and how much of it was right.
+"""The sufficient statistics of every calibration metric: how often each confidence was stated, and how often right.
 
 Stated confidences are discrete, so n rows collapse into at most about a hundred *cells*, one per distinct value. A row
 with soft correctness y stands for y rights and 1 - y wrongs, which is linear, so a cell needs only two numbers: its
@@ -65,7 +65,7 @@ def ratio(top: ArrayLike, bottom: ArrayLike) -> Array:
     (0.25, True)
     """
     a, b = np.broadcast_arrays(np.asarray(top, np.float64), np.asarray(bottom, np.float64))
-    return np.divide(a, b, out=np.full(a.shape, np.nan), where=b != 0)
+    return np.asarray(np.divide(a, b, out=np.full(a.shape, np.nan), where=b != 0))
 
 
 def _floats(values: ArrayLike | Sequence[Any], name: str) -> Array:
@@ -104,7 +104,8 @@ def as_correct(correct: ArrayLike | Sequence[Any], n: int) -> Array:
     if n == 0:
         raise UserError("confidence and correct are empty: a metric needs at least one row")
     if np.isnan(y).any():
-        raise UserError(f"correct: {int(np.isnan(y).sum())} of {n} values are missing; grade every row (a fault counts 0)")
+        missing = int(np.isnan(y).sum())
+        raise UserError(f"correct: {missing} of {n} values are missing; grade every row (a fault counts 0)")
     if y.min() < 0 or y.max() > 1:
         bad = y[(y < 0) | (y > 1)][0]
         raise UserError(f"correct: {bad:g} lies outside [0, 1]; give 0/1 or the share of annotators who agree")
@@ -136,7 +137,10 @@ class Sample:
 
     @classmethod
     def of(
-        cls, confidence: ArrayLike | Sequence[Any], correct: ArrayLike | Sequence[Any], readable: ArrayLike | None = None
+        cls,
+        confidence: ArrayLike | Sequence[Any],
+        correct: ArrayLike | Sequence[Any],
+        readable: ArrayLike | None = None,
     ) -> Sample:
         """Check and convert. ``readable`` defaults to the rows that state a confidence. Raises UserError.
 

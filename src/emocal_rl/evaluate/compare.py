@@ -110,7 +110,7 @@ def exchanged(
         for name in names:
             core = MEASURES[name].core
             drawn[name].append(core(two) - core(one))
-    return {name: np.concatenate(parts) for name, parts in drawn.items()}
+    return {name: np.concatenate(parts) if parts else np.empty(0) for name, parts in drawn.items()}
 
 
 def _added(x: Any, y: Any) -> Any:
@@ -125,6 +125,7 @@ def share_closed(
 
     1 reaches the bound, 0 changes nothing, negative is worse than before; NaN when there was no gap.
     """
+
     def closed(x: Array, y: Array, z: Array) -> Array:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(np.abs(x - z) > 1e-12, (x - y) / (x - z), np.nan)
@@ -164,7 +165,7 @@ def mcnemar(first: ArrayLike | Sequence[Any], second: ArrayLike | Sequence[Any])
     a = as_correct(first, len(np.atleast_1d(np.asarray(first))))
     b = as_correct(second, a.size)
     if not np.isin(np.concatenate([a, b]), (0.0, 1.0)).all():
-        raise UserError("mcnemar: correctness must be 0 or 1; for annotator shares use the permutation test of paired()")
+        raise UserError("mcnemar: correctness must be 0 or 1; for annotator shares use the p-value of paired()")
     gained, lost = int(((a == 0) & (b == 1)).sum()), int(((a == 1) & (b == 0)).sum())
     return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0
 

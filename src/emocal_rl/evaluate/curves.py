@@ -15,7 +15,10 @@ from emocal_rl.evaluate.theme import AFTER, BEFORE, BOUND, INK, POSTHOC, grid, s
 Series = tuple[Array, Array]  # steps, values
 PANELS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ("Brier score of rollouts", (("train/brier", "Brier", AFTER),)),
-    ("Confidence and accuracy", (("train/confidence", "mean confidence", BEFORE), ("train/accuracy", "accuracy", AFTER))),
+    (
+        "Confidence and accuracy",
+        (("train/confidence", "mean confidence", BEFORE), ("train/accuracy", "accuracy", AFTER)),
+    ),
     ("Readable replies", (("train/parsed", "share readable", BOUND),)),
     ("Reward", (("reward", "reward", POSTHOC),)),
 )
@@ -26,9 +29,10 @@ def series(log: Sequence[Mapping[str, Any]], stage: str, key: str) -> Series:
     found: dict[float, float] = {}
     for line in log:
         step, value = line.get("step"), line.get(key)
-        if line.get("stage") == stage and isinstance(step, int | float) and isinstance(value, int | float):
-            if np.isfinite(value):
-                found[float(step)] = float(value)
+        if line.get("stage") != stage or not isinstance(step, int | float) or not isinstance(value, int | float):
+            continue
+        if np.isfinite(value):
+            found[float(step)] = float(value)
     steps = np.array(sorted(found), np.float64)
     return steps, np.array([found[s] for s in steps], np.float64)
 
@@ -78,8 +82,11 @@ def learning_curves(log: Sequence[Mapping[str, Any]], stages: Sequence[str], pat
             _panel(ax, title, lines)
         for ax in axes[len(panels) :]:
             ax.set_visible(False)
-        numbers = {t: {k: {"step": s.tolist(), "value": v.tolist()} for k, (s, v) in p.items()} for t, p in panels.items()}
-        return save(figure, path, numbers)
+        return save(figure, path, {title: _numbers(lines) for title, lines in panels.items()})
+
+
+def _numbers(lines: Mapping[str, Series]) -> dict[str, dict[str, list[float]]]:
+    return {label: {"step": steps.tolist(), "value": values.tolist()} for label, (steps, values) in lines.items()}
 
 
 def _panel(ax: Axes, title: str, lines: Mapping[str, Series]) -> None:
@@ -89,7 +96,8 @@ def _panel(ax: Axes, title: str, lines: Mapping[str, Series]) -> None:
     for label, (steps, values) in lines.items():
         colour = palette.get(label) or next(spare)
         ax.plot(steps, values, color=colour, linewidth=0.7, alpha=0.3)
-        ax.plot(steps, smooth(values, max(3, values.size / 12)), color=colour, linewidth=2, dashes=next(dashes), label=label)
+        trend = smooth(values, max(3, values.size / 12))
+        ax.plot(steps, trend, color=colour, linewidth=2, dashes=next(dashes), label=label)
     ax.set(title=title, xlabel="step")
     grid(ax)
     if len(lines) > 1:

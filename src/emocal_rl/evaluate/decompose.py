@@ -79,7 +79,7 @@ def corp_discrimination(cells: Cells) -> Array:
 
 @dataclass(frozen=True)
 class Consistency:
-    """ECE of perfectly calibrated data like this: its mean (``floor``), its 95th percentile, and the p-value of the ECE.
+    """ECE of calibrated data like this: its mean (``floor``), its 95th percentile, and the p-value of the ECE.
 
     ``design_effect`` is the noise of these labels relative to independent coin flips: below 1 for annotator shares,
     above 1 when the rows of a cluster go wrong together.
@@ -116,8 +116,10 @@ def consistency(
 ) -> Consistency:
     """Consistency resampling (Broecker and Smith 2007) of the ECE: draw y* ~ Bernoulli(c), recompute, repeat.
 
-    For soft or clustered labels the drawn deviations are scaled by the square root of the design effect.
+    For soft or clustered labels the drawn deviations are scaled by the square root of the design effect. At least 200
+    draws are made, so that the floor is known even where no intervals are wanted.
     """
+    resamples = max(resamples, 200)
     cells, effect = sample.cells(), design_effect(sample, clusters, bins)
     member = bin_of(cells.values, bins)
     _, right, stated = pooled(cells, member, bins)
@@ -179,5 +181,6 @@ def cox(confidence: ArrayLike | Sequence[Any], correct: ArrayLike | Sequence[Any
     cells = Sample.of(confidence, correct).cells()
     if cells.values.size < 2 or not 0 < float(cells.base) < 1:
         return float("nan"), float("nan")
-    slope, intercept = fit_logistic(np.stack([logit(cells.values), np.ones_like(cells.values)], 1), cells.right, cells.weight)
+    features = np.stack([logit(cells.values), np.ones_like(cells.values)], 1)
+    slope, intercept = fit_logistic(features, cells.right, cells.weight)
     return float(intercept), float(slope)

@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from emocal_rl.evaluate.analysis import Analysis, SplitResult, split_label
-from emocal_rl.evaluate.reliability import band, corp_step, curve, histogram, points, square
+from emocal_rl.evaluate.reliability import band, corp_step, curve, histogram, points, scoreboard, square
 from emocal_rl.evaluate.selective import risk_coverage
 from emocal_rl.evaluate.systems import System
 from emocal_rl.evaluate.theme import (
@@ -61,7 +61,9 @@ def before_after(analysis: Analysis, path: Path, most: int = 2) -> bytes | None:
         axes = figure.subplots(4, len(results), squeeze=False, height_ratios=[4.6, 1.35, 1.75, 1.75])
         numbers = {r.name: _column(axes[:, i], r, analysis, first=i == 0) for i, r in enumerate(results)}
         _share_limits(axes)
-        figure.legend(handles=_legend(analysis), loc="outside upper left", ncols=3, columnspacing=1.6, handletextpad=0.5)
+        figure.legend(
+            handles=_legend(analysis), loc="outside upper left", ncols=3, columnspacing=1.6, handletextpad=0.5
+        )
         return save(figure, path, numbers)
 
 
@@ -72,18 +74,18 @@ def _legend(analysis: Analysis) -> list[Any]:
     handles: list[Any] = [marker("before", f"before: {analysis.before}")] if analysis.before else []
     handles.append(marker("after", f"after: {analysis.after}" if analysis.before else analysis.after))
     handles += [
-        Patch(color=RULE, label="where a calibrated model falls (95 %)"),
+        Patch(color=RULE, label="where a calibrated model falls (95%)"),
         Line2D([], [], color=INK, linewidth=1.6, label="mean stated confidence"),
         Line2D([], [], color=INK, linewidth=1.6, dashes=(1.4, 1.2), label="accuracy"),
-        Line2D([], [], color=MUTED, linewidth=3, alpha=0.35, label="95 % interval (clusters resampled)"),
+        Line2D([], [], color=MUTED, linewidth=3, alpha=0.35, label="95% interval (clusters resampled)"),
     ]
     return handles
 
 
 def _column(axes: np.ndarray[Any, Any], result: SplitResult, analysis: Analysis, first: bool) -> dict[str, Any]:
     plot, bars, brier, ece = axes
-    title = f"{split_label(result.name).capitalize()}  ·  {len(result.ids)} pictures, {len(set(result.clusters))} clusters"
-    square(plot, title)
+    counts = f"{len(result.ids)} rows, {len(set(result.clusters))} clusters"
+    square(plot, f"{split_label(result.name).capitalize()}  ·  {counts}")
     numbers: dict[str, Any] = {"reliability": {}, "histogram": {}}
     for key, sign in (("before", -1), ("after", 1)):
         system = _drawable(result, key)
@@ -96,10 +98,18 @@ def _column(axes: np.ndarray[Any, Any], result: SplitResult, analysis: Analysis,
         numbers["reliability"][key] = found.as_dict()
         numbers["histogram"][key] = histogram(bars, system.sample, key, sign)
     _histogram_axis(bars, first)
+    scoreboard(plot, _scores(result), ("Brier", "ECE", "AUROC"))
     plot.set(xlabel="", ylabel="share of annotators who agree (accuracy)" if first else "")
     numbers["brier"] = dots(brier, result, "brier", "Brier score  (lower is better)", first)
     numbers["ece_10"] = dots(ece, result, "ece_10", "ECE, 10 bins  (lower is better;  | = noise floor)", first)
     return numbers
+
+
+def _scores(result: SplitResult) -> list[tuple[str, str, list[str]]]:
+    keys = [k for k in ("before", "after", "bayes") if _drawable(result, k)]
+    names = {"before": "before", "after": "after", "bayes": "bound"}
+    values = {k: [result.value(k, m) for m in ("brier", "ece_10", "auroc")] for k in keys}
+    return [(result.systems[k].kind, names[k], ["–" if v is None else f"{v:.3f}" for v in values[k]]) for k in keys]
 
 
 def _histogram_axis(ax: Axes, first: bool) -> None:
@@ -158,27 +168,33 @@ def _share_limits(axes: np.ndarray[Any, Any]) -> None:
             ax.set_xlim(max(0.0, low), high)
 
 
-def single(analysis: Analysis, result: SplitResult, key: str, path: Path) -> bytes | None:
-    """The house reliability figure of one system on one split, with the CORP curve. None without confidences."""
-    system = _drawable(result, key)
-    if system is None or system.sample is None:
+def one_by_one(result: SplitResult, path: Path) -> bytes | None:
+    """The house reliability figure of each system on its own, with the CORP curve. None without confidences."""
+    systems = [s for key in ("before", "after") if (s := _drawable(result, key))]
+    if not systems:
         return None
     with style():
-        figure = sheet(5.4, 7.0)
-        plot, bars = figure.subplots(2, 1, height_ratios=[4.2, 1.0])
-        square(plot, f"{system.label} on {split_label(result.name)}")
-        found = points(system.sample, result.resampler, result.clusters)
-        band(plot, found)
-        curve(plot, found, system.kind, system.label)
-        step = corp_step(plot, system.sample.cells(), system.kind)
-        plot.set_ylabel("share of annotators who agree (accuracy)")
-        shares = histogram(bars, system.sample, system.kind, 1)
-        grid(bars, "x")
-        bars.set(xlim=(0, 1), xlabel="stated confidence", ylabel="share")
-        bars.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:.0%}"))
-        figure.text(0.985, 0.005, _caption(system), ha="right", va="bottom", fontsize=8, color=MUTED)
-        figure.get_layout_engine().set(rect=(0, 0.035, 1, 0.965))  # type: ignore[union-attr,call-arg]
-        return save(figure, path, {"reliability": found.as_dict(), "corp": step, "histogram": shares})
+        figure = sheet(5.3 * len(systems), 6.6)
+        axes = figure.subplots(2, len(systems), squeeze=False, height_ratios=[4.2, 1.0])
+        numbers: dict[str, Any] = {s.kind: _alone(axes[:, i], s, result, first=i == 0) for i, s in enumerate(systems)}
+        return save(figure, path, numbers)
+
+
+def _alone(axes: np.ndarray[Any, Any], system: System, result: SplitResult, first: bool) -> dict[str, Any]:
+    assert system.sample is not None  # _drawable
+    plot, bars = axes
+    square(plot, f"{system.label} on {split_label(result.name)}")
+    found = points(system.sample, result.resampler, result.clusters)
+    band(plot, found)
+    curve(plot, found, system.kind, system.label)
+    step = corp_step(plot, system.sample.cells(), system.kind)
+    plot.set_ylabel("share of annotators who agree (accuracy)" if first else "")
+    shares = histogram(bars, system.sample, system.kind, 1)
+    grid(bars, "x")
+    bars.set(xlim=(0, 1), xlabel=f"stated confidence\n\n{_caption(system)}", ylabel="share of replies" if first else "")
+    bars.xaxis.label.set_fontsize(8.5)
+    bars.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:.0%}"))
+    return {"reliability": found.as_dict(), "corp": step, "histogram": shares}
 
 
 def _caption(system: System) -> str:
@@ -192,7 +208,7 @@ def _caption(system: System) -> str:
 
 
 def risk(analysis: Analysis, path: Path) -> bytes | None:
-    """Risk-coverage curves: error rate of what is answered when only the surest share is answered. None if undrawable."""
+    """Risk-coverage curves: the error rate when only the surest share is answered. None without confidences."""
     results = [r for r in analysis.tests if _drawable(r, "after") or _drawable(r, "before")]
     if not results:
         return None

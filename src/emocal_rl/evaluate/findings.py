@@ -1,8 +1,8 @@
-"""What the numbers say, in sentences. Worse is called worse, and a difference whose interval contains zero is no finding."""
+"""What the numbers say, in sentences. Worse is called worse; an interval with zero in it is no finding."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from emocal_rl.evaluate.analysis import Analysis, SplitResult, split_label
 from emocal_rl.evaluate.compare import Difference
@@ -36,9 +36,9 @@ def percent(value: float | None, digits: int = 1) -> str:
     """A share as a percentage.
 
     >>> percent(0.705), percent(None)
-    ('70.5 %', '–')
+    ('70.5%', '–')
     """
-    return "–" if value is None or value != value else f"{number(100 * value, digits)} %"
+    return "–" if value is None or value != value else f"{number(100 * value, digits)}%"
 
 
 def _signed(d: Difference) -> str:
@@ -69,7 +69,7 @@ def _gap(result: SplitResult) -> str:
         return ""
     value, low, high = result.closed
     spread = f" [{number(100 * low, 0)}, {number(100 * high, 0)}]" if low is not None and high is not None else ""
-    return f"; {number(100 * value, 0)} %{spread} of the gap to the Bayes bound closed"
+    return f"; {number(100 * value, 0)}%{spread} of the gap to the Bayes bound closed"
 
 
 def _bound(result: SplitResult) -> str:
@@ -85,7 +85,8 @@ def _interval(result: SplitResult, system: str, metric: str) -> str:
 def _without_confidence(result: SplitResult, where: str) -> str:
     if not result.value("after", "parse_rate"):
         return f"Not one reply could be read on {where}: nothing can be said about accuracy or calibration."
-    return f"Accuracy {percent(result.value('after', 'accuracy'))} on {where}; no confidence is stated, so none can be judged."
+    accuracy = percent(result.value("after", "accuracy"))
+    return f"Accuracy {accuracy} on {where}; no confidence is stated, so none can be judged."
 
 
 def posthoc(result: SplitResult) -> str | None:
@@ -100,16 +101,15 @@ def posthoc(result: SplitResult) -> str | None:
     parts += [f"worse in {_join(lost)}"] if lost else []
     parts += [f"not demonstrably different in {_join(open_)}"] if open_ else []
     start = f"{split_label(result.name).capitalize()}: against the strongest post-hoc baseline of the model before"
-    return f"{start} ({label}, Brier {number(rivals[best]['brier'].first)}) training is {'; '.join(parts)}. {_every(rivals)}"
+    baseline = f"({label}, Brier {number(rivals[best]['brier'].first)})"
+    return f"{start} {baseline} training is {'; '.join(parts)}. {_every(rivals)}"
 
 
-def _verdicts(differences: dict[str, Difference] | object, kind: bool | None) -> list[str]:
-    assert isinstance(differences, dict)
-    return [f"{NAMES[m]} ({_signed(d)})" for m, d in differences.items() if m in NAMES and d.better is kind and d.n]
+def _verdicts(differences: Mapping[str, Difference], kind: bool | None) -> list[str]:
+    return [f"{NAMES[m]} ({_signed(d)})" for m, d in differences.items() if m in NAMES and d.better is kind]
 
 
-def _every(rivals: dict[str, object] | object) -> str:
-    assert isinstance(rivals, dict)
+def _every(rivals: Mapping[str, Mapping[str, Difference]]) -> str:
     beaten = [m for m in ("brier", "auroc", "ece_10") if all(d[m].better is True for d in rivals.values() if m in d)]
     if beaten:
         return f"It beats all {len(rivals)} of them in {_join([NAMES[m] for m in beaten])}."
@@ -125,20 +125,6 @@ def _join(items: Sequence[str]) -> str:
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
 
 
-def answers(result: SplitResult) -> str | None:
-    """What happened to accuracy and to readable replies. None without a before."""
-    change, parsed = (result.differences.get("before", {}).get(m) for m in ("accuracy", "parse_rate"))
-    if change is None or parsed is None:
-        return None
-    spread = between(*(None if x is None else 100 * x for x in (change.low, change.high)), digits=1)
-    verdict = {True: "higher", False: "lower", None: "unchanged within its interval"}[change.better]
-    return (
-        f"{split_label(result.name).capitalize()}: accuracy {percent(change.first)} → {percent(change.second)} "
-        f"({number(100 * change.value, 1)} points {spread}: {verdict}); "
-        f"readable replies {percent(parsed.first)} → {percent(parsed.second)}."
-    )
-
-
 def calibration(result: SplitResult) -> str | None:
     """Is the final model calibrated, as far as this many rows can tell? None without confidences."""
     ece, floor, p = (result.value("after", m) for m in ("ece_10", "ece_10_floor", "ece_10_p"))
@@ -146,34 +132,16 @@ def calibration(result: SplitResult) -> str | None:
     if ece is None or floor is None or p is None or gap is None or stated is None:
         return None
     kind = "over-confident" if gap > 0 else "under-confident"
-    tell = "can be told apart from a calibrated model's" if p < 0.05 else "cannot be told apart from a calibrated model's"
+    tell = f"{'can' if p < 0.05 else 'cannot'} be told apart from a calibrated model's"
+    where = split_label(result.name).capitalize()
     return (
-        f"{split_label(result.name).capitalize()}: mean confidence {percent(stated)} at {percent(stated - gap)} accuracy "
+        f"{where}: mean confidence {percent(stated)} at {percent(stated - gap)} accuracy "
         f"({kind} by {number(100 * abs(gap), 1)} points); ECE {number(ece)} {tell} "
         f"(noise floor {number(floor)}, p {'< 0.001' if p < 0.001 else f'= {p:.3f}'})."
     )
 
 
-def ranking(result: SplitResult) -> str | None:
-    """What happened to AUROC: whether the confidence tells right from wrong better than before. None without it."""
-    change = result.differences.get("before", {}).get("auroc")
-    if change is None or change.value != change.value:
-        return None
-    verdict = {True: "better", False: "worse", None: "no demonstrable change"}[change.better]
-    return (
-        f"{split_label(result.name).capitalize()}: AUROC {number(change.first)} → {number(change.second)} "
-        f"({_signed(change)}: {verdict})."
-    )
-
-
 def sentences(analysis: Analysis) -> list[str]:
-    """All findings after the headline: per test split Brier (from the second on), post hoc, ranking, answers, calibration."""
-    found: list[str | None] = []
-    for i, result in enumerate(analysis.tests):
-        change = result.differences.get("before", {}).get("brier")
-        if i and change is not None and change.value == change.value:
-            verdict = {True: "better", False: "worse", None: "no demonstrable change"}[change.better]
-            moved = f"Brier {number(change.first)} → {number(change.second)} ({_signed(change)}: {verdict})"
-            found.append(f"{split_label(result.name).capitalize()}: {moved}{_gap(result) if change.better else ''}.")
-        found += [posthoc(result), ranking(result), answers(result), calibration(result)]
+    """The findings that need words, per test split: against post-hoc recalibration, and calibration itself."""
+    found = [text for result in analysis.tests for text in (posthoc(result), calibration(result))]
     return [text for text in found if text]

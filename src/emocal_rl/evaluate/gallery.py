@@ -29,7 +29,8 @@ class Card:
     def as_dict(self) -> dict[str, object]:
         """JSON-ready."""
         before = self.before.confidence if self.before else None
-        return {"group": self.group, "id": self.after.id, "confidence": self.after.confidence, "confidence_before": before}
+        now = self.after.confidence
+        return {"group": self.group, "id": self.after.id, "confidence": now, "confidence_before": before}
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Intervals by the cluster bootstrap, fast enough to put one beside every number.
 
-A resample draws clusters (all pictures of one emoji, all samples of one image) with replacement. Because every metric is
-a function of cells, and cells add up over clusters, 2,000 resamples are one product of a matrix of draw counts with a
-matrix of per-cluster cells. Without clusters identical rows are pooled and drawn from a multinomial, which is exactly
+A resample draws clusters (all pictures of one emoji, all samples of one image) with replacement. Because every metric
+is a function of cells, and cells add up over clusters, 2,000 resamples are one product of a matrix of draw counts with
+a matrix of per-cluster cells. Without clusters identical rows are pooled and drawn from a multinomial, which is exactly
 the ordinary bootstrap (and takes the same time for a thousand rows as for a million).
 """
 
@@ -98,7 +98,7 @@ class Resampler:
             cells = tally.cells(counts)
             for name in names:
                 chunks[name].append(MEASURES[name].core(cells))
-        return {name: np.concatenate(parts) for name, parts in chunks.items()}
+        return {name: np.concatenate(parts) if parts else np.empty(0) for name, parts in chunks.items()}
 
 
 @dataclass(frozen=True)
@@ -121,13 +121,13 @@ def interval(value: float, replicates: Array, kind: Interval) -> tuple[float | N
     """95 % interval from replicates: percentile, or basic (2 value - quantile, clipped at 0) for ECE-like metrics.
 
     The percentile interval of an ECE near calibration never covers the truth; the basic one does far better, and the
-    noise floor belongs beside it. None when more than a tenth of the replicates are undefined.
+    noise floor belongs beside it. None without replicates, or when more than a tenth of them are undefined.
 
     >>> interval(0.5, np.linspace(0, 1, 101), "percentile")
     (0.025, 0.975)
     """
     known = replicates[np.isfinite(replicates)]
-    if kind == "none" or not np.isfinite(value) or known.size < 0.9 * replicates.size:
+    if kind == "none" or not np.isfinite(value) or not known.size or known.size < 0.9 * replicates.size:
         return None, None
     low, high = (float(q) for q in np.quantile(known, (0.025, 0.975)))
     return (low, high) if kind == "percentile" else (max(0.0, 2 * value - high), max(0.0, 2 * value - low))
@@ -168,8 +168,8 @@ def headline(
 ) -> dict[str, Metric]:
     """The headline metrics of one system with 95 % intervals, and the ECE noise floors.
 
-    confidence (n,) with NaN or None where none was stated; correct (n,) in [0, 1]; clusters (n,) labels of rows that are
-    not independent (None: all independent); readable (n,) bool, by default the rows that state a confidence.
+    confidence (n,) with NaN or None where none was stated; correct (n,) in [0, 1]; clusters (n,) labels: rows of one
+    label are not independent (None: all are); readable (n,) bool, by default the rows that state a confidence.
     Raises UserError for bad input.
 
     >>> found = headline([0.9, 0.8, 0.6, 0.7] * 25, [1, 1, 0, 1] * 25)

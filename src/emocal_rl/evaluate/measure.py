@@ -58,7 +58,8 @@ class MetricFunction(Protocol):
 
     __name__: str
 
-    def __call__(self, confidence: ArrayLike | Sequence[Any], correct: ArrayLike | Sequence[Any]) -> float: ...
+    def __call__(self, confidence: ArrayLike | Sequence[Any], correct: ArrayLike | Sequence[Any]) -> float:
+        """The metric of n rows."""
 
 
 MEASURES: dict[str, Measure] = {}
@@ -74,7 +75,7 @@ def measure(
     """
 
     def register(core: Core) -> MetricFunction:
-        key = name or getattr(core, "__name__", definition)
+        key = name or str(getattr(core, "__name__", definition))
         MEASURES[key] = Measure(key, definition, direction, interval, core)
 
         def metric(confidence: ArrayLike | Sequence[Any], correct: ArrayLike | Sequence[Any]) -> float:

@@ -103,7 +103,9 @@ def platt(cells: Cells) -> Recalibration:
     if _one_class(cells):
         return _identity("platt")
     a, b = fit_logistic(np.stack([logit(cells.values), np.ones(cells.values.size)], 1), cells.right, cells.weight)
-    return Recalibration("platt", lambda c: expit(a * logit(c) + b), {"slope": float(a), "intercept": float(b), "clip": CLIP})
+    return Recalibration(
+        "platt", lambda c: expit(a * logit(c) + b), {"slope": float(a), "intercept": float(b), "clip": CLIP}
+    )
 
 
 @calibrator
@@ -118,7 +120,9 @@ def beta(cells: Cells) -> Recalibration:
 
     bounds = [(0.0, 1e3), (0.0, 1e3), (-1e3, 1e3)]
     a, b, m = (float(x) for x in fit_logistic(features(cells.values), cells.right, cells.weight, bounds))
-    return Recalibration("beta", lambda c: expit(features(c) @ np.array([a, b, m])), {"a": a, "b": b, "m": m, "clip": CLIP})
+    return Recalibration(
+        "beta", lambda c: expit(features(c) @ np.array([a, b, m])), {"a": a, "b": b, "m": m, "clip": CLIP}
+    )
 
 
 @calibrator

@@ -186,9 +186,9 @@ class RunFiles:
     def _states(self, stage: str) -> bool:
         return any(r.states_confidence for (s, _), r in self.records.items() if s == stage)
 
-    def get(self, stage: str | None, split: str) -> Records | None:
+    def get(self, stage: str | None, split: str | None) -> Records | None:
         """Records of a stage on a split, or None."""
-        return self.records.get((stage, split)) if stage else None
+        return self.records.get((stage, split)) if stage and split else None
 
 
 SPLIT_ORDER = ("validation", "unseen_style", "unseen_emoji", "other_domain")
@@ -212,7 +212,9 @@ def read_run(path: Path) -> RunFiles:
     splits = sorted({split for _, split in records}, key=_split_key)
     log = read_jsonl(path / "metrics.jsonl")[0] if (path / "metrics.jsonl").is_file() else []
     recipe = path / "recipe.yaml"
-    return RunFiles(path, facts, recipe.read_text(encoding="utf-8") if recipe.is_file() else "", log, stages, splits, records)
+    return RunFiles(
+        path, facts, recipe.read_text(encoding="utf-8") if recipe.is_file() else "", log, stages, splits, records
+    )
 
 
 def _split_key(split: str) -> tuple[int, str]:
@@ -232,7 +234,9 @@ def _json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as problem:
-        raise UserError(f"{path}: not valid JSON ({problem.msg}, line {problem.lineno}); restore or delete it") from None
+        raise UserError(
+            f"{path}: not valid JSON ({problem.msg}, line {problem.lineno}); restore or delete it"
+        ) from None
     if not isinstance(value, dict):
         raise UserError(f"{path}: expected a JSON object, found {type(value).__name__}")
     return value

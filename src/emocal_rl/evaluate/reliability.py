@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from scipy.stats import norm
 
 from emocal_rl.evaluate.binning import bin_of, pooled
-from emocal_rl.evaluate.cells import Array, Cells, Sample, ratio
+from emocal_rl.evaluate.cells import Array, Cells, Ints, Sample, ratio
 from emocal_rl.evaluate.decompose import design_effect, isotonic_fit
 from emocal_rl.evaluate.intervals import Resampler
 from emocal_rl.evaluate.theme import COLOURS, INK, MARKERS, MUTED, PAPER, RULE, grid
@@ -54,11 +54,13 @@ def points(sample: Sample, resampler: Resampler, clusters: Sequence[str]) -> Poi
     return Points(*(column.tolist() for column in columns))
 
 
-def _accuracy_interval(sample: Sample, resampler: Resampler, member: Array, bins: int) -> tuple[Array, Array]:
+def _accuracy_interval(sample: Sample, resampler: Resampler, member: Ints, bins: int) -> tuple[Array, Array]:
     tally, parts = resampler.tally(sample), []
     for counts in resampler.counts():
-        weight, right, _ = pooled(tally.cells(counts), member.astype(np.int64), bins)
+        weight, right, _ = pooled(tally.cells(counts), member, bins)
         parts.append(ratio(right, weight))
+    if not parts:
+        return np.full(bins, np.nan), np.full(bins, np.nan)
     drawn = np.concatenate(parts)
     empty = np.isnan(drawn).all(axis=0)
     drawn[:, empty] = 0.0
@@ -91,6 +93,20 @@ def curve(ax: Axes, found: Points, kind: str, label: str) -> None:
     ax.vlines(x, found.low, found.high, color=colour, linewidth=1.2, alpha=0.75, zorder=3)
     ax.plot(x, y, color=colour, linewidth=0.9, alpha=0.45, zorder=3)
     ax.scatter(x, y, s=area, marker=MARKERS[kind], color=colour, edgecolor=PAPER, linewidth=0.8, zorder=4, label=label)
+
+
+def scoreboard(ax: Axes, rows: Sequence[tuple[str, str, Sequence[str]]], heads: Sequence[str]) -> None:
+    """A few numbers in the upper left of the panel, which confidences in the better half leave empty.
+
+    rows: (kind, name, numbers parallel to heads).
+    """
+    for column, head in enumerate(heads):
+        ax.text(0.26 + 0.125 * column, 0.885, head, ha="right", fontsize=7.5, color=MUTED, zorder=5)
+    for line, (kind, name, numbers) in enumerate(rows):
+        y = 0.84 - 0.047 * line
+        ax.text(0.03, y, name, fontsize=8.5, color=COLOURS[kind], fontweight="bold", zorder=5)
+        for column, shown in enumerate(numbers):
+            ax.text(0.26 + 0.125 * column, y, shown, ha="right", fontsize=8.5, color=COLOURS[kind], zorder=5)
 
 
 def corp_step(ax: Axes, cells: Cells, kind: str) -> list[list[float]]:

@@ -58,7 +58,9 @@ def brier_skill(cells: Cells) -> Array:
     0.0
     """
     p = cells.base
-    skill: Array = 1 - ratio(_sum(cells.right * (1 - cells.values) ** 2 + cells.wrong * cells.values**2), cells.n * p * (1 - p))
+    skill: Array = 1 - ratio(
+        _sum(cells.right * (1 - cells.values) ** 2 + cells.wrong * cells.values**2), cells.n * p * (1 - p)
+    )
     return skill
 
 

@@ -114,7 +114,9 @@ def threshold_table(
     correct: ArrayLike | Sequence[Any],
     thresholds: Sequence[float] = THRESHOLDS,
 ) -> list[dict[str, float | None]]:
-    """"Answer when c >= t": coverage, accuracy and risk of what is kept. An empty selection is undefined (None), not 0.
+    """What "answer when c >= t" gives: coverage, accuracy and risk of what is kept.
+
+    An empty selection has no accuracy and no risk (None, not 0).
 
     >>> threshold_table([0.9, 0.5], [1, 0], [0.8, 0.95])[1]
     {'threshold': 0.95, 'coverage': 0.0, 'accuracy': None, 'risk': None}

@@ -56,7 +56,7 @@ def _fixed_point(cells: Cells) -> float:
 
 
 def _fixed_points(cells: Cells, grid: int = 14) -> Array:
-    """Fixed points of a batch (B, K): evaluate on a grid of bandwidths around the batch mean's, interpolate the root."""
+    """Fixed points of a batch (B, K): interpolated on a grid of bandwidths around the batch mean's."""
     mean = Cells(cells.values, cells.weight.mean(0), cells.right.mean(0), *(np.asarray(0.0),) * 3)
     centre = max(_fixed_point(mean), 4 * SMALLEST)
     sigmas = np.geomspace(max(centre / 4, SMALLEST), min(centre * 4, 1.0), grid)
@@ -71,7 +71,7 @@ def _fixed_points(cells: Cells, grid: int = 14) -> Array:
 def _coarse(cells: Cells, sigma: float) -> Array:
     """smECE_sigma of a batch on a coarse single-precision mesh: resampling noise is far larger than its error."""
     weights = kernel(cells.values, sigma, int(np.clip(3 / sigma, 96, 400))).astype(np.float32)
-    return np.abs(_residual(cells).astype(np.float32) @ weights).sum(axis=-1).astype(np.float64)
+    return np.asarray(np.abs(_residual(cells).astype(np.float32) @ weights).sum(axis=-1), np.float64)
 
 
 @measure("smece/fixed point, exact reflected Gaussian", "lower", "basic")

@@ -51,7 +51,9 @@ class System:
         }
 
 
-def evaluated(key: str, label: str, kind: Kind, sample: Sample, resampler: Resampler, clusters: Sequence[str]) -> System:
+def evaluated(
+    key: str, label: str, kind: Kind, sample: Sample, resampler: Resampler, clusters: Sequence[str]
+) -> System:
     """Measure one sample with intervals; ECE noise floors come along when anything stated a confidence."""
     replicates = resampler.replicates(sample, HEADLINE)
     found = measured(sample, resampler, HEADLINE, replicates)

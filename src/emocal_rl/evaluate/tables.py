@@ -5,88 +5,132 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from emocal_rl.evaluate.analysis import SplitResult
+from emocal_rl.evaluate.analysis import SplitResult, split_label
+from emocal_rl.evaluate.compare import Difference
 from emocal_rl.evaluate.findings import between, number, percent
 from emocal_rl.evaluate.markup import text
 from emocal_rl.evaluate.measure import Metric
-from emocal_rl.evaluate.systems import System
+from emocal_rl.evaluate.systems import CALIBRATOR_LABELS, System
 
-COLUMNS = (
-    ("accuracy", "accuracy", "↑"), ("brier", "Brier", "↓"), ("brier_skill", "Brier skill", "↑"), ("auroc", "AUROC", "↑"),
-    ("ece_10", "ECE 10", "↓"), ("ece_15", "ECE 15", "↓"), ("smece", "smECE", "↓"), ("augrc", "AUGRC", "↓"), ("nll", "NLL", "↓"),
-    ("mean_confidence", "mean conf.", ""), ("overconfidence", "conf. − acc.", ""), ("distinct", "distinct", ""),
-    ("mode_mass", "mode", ""), ("parse_rate", "readable", "↑"),
-)  # fmt: skip
-WHOLE, SHARES = ("distinct",), ("accuracy", "parse_rate", "mode_mass")
-
-
-def split_table(result: SplitResult) -> str:
-    """All systems of a split as rows, all headline metrics as columns, intervals in small print."""
-    head = "".join(f"<th>{text(label)} {arrow}</th>" for _, label, arrow in COLUMNS)
-    rows = "".join(_row(system) for system in result.systems.values())
-    return f'<div class="scroll"><table><thead><tr><th>system</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+LABELS = {
+    "accuracy": "accuracy ↑", "brier": "Brier ↓", "brier_skill": "Brier skill ↑", "auroc": "AUROC ↑",
+    "ece_10": "ECE 10 ↓", "ece_15": "ECE 15 ↓", "smece": "smECE ↓", "augrc": "AUGRC ↓", "nll": "NLL ↓",
+    "mean_confidence": "mean confidence", "overconfidence": "conf. − acc.", "distinct": "distinct values",
+    "mode_mass": "mode mass", "parse_rate": "readable ↑",
+}  # fmt: skip
+"""Column heads; the arrow points to better."""
+MAIN = ("accuracy", "brier", "auroc", "ece_10", "smece", "augrc", "nll", "overconfidence", "parse_rate")
+MORE = ("brier_skill", "ece_15", "mean_confidence", "distinct", "mode_mass")
+SCORE = ("brier", "ece_10", "auroc", "accuracy", "parse_rate")
+SHARES = ("accuracy", "parse_rate", "mode_mass")
 
 
-def _row(system: System) -> str:
-    cells = "".join(_cell(name, system.metrics) for name, _, _ in COLUMNS)
-    return f'<tr class="{system.kind}"><td>{text(system.label)}</td>{cells}</tr>'
+def table(head: Sequence[str], rows: Sequence[str], kind: str = "") -> str:
+    """An HTML table that scrolls on its own when the window is narrow; ``rows`` are finished markup."""
+    heads = "".join(f"<th>{text(h)}</th>" for h in head)
+    return (
+        f'<div class="scroll"><table class="{kind}"><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
 
 
-def _cell(name: str, metrics: Mapping[str, Metric]) -> str:
-    found = metrics.get(name)
-    if found is None or found.value != found.value:
-        return "<td>–</td>"
-    floor = metrics.get(f"{name}_floor")
-    small = _small(name, found) + (f"<small>floor {number(floor.value)}</small>" if floor else "")
-    return f"<td>{_shown(name, found.value)}{small}</td>"
+def shown(name: str, value: float | None) -> str:
+    """A metric's value as a reader wants it: shares in percent, counts whole, the rest with three digits.
 
-
-def _shown(name: str, value: float) -> str:
-    if name in WHOLE:
+    >>> shown("accuracy", 0.705), shown("distinct", 12.0), shown("brier", 0.2)
+    ('70.5%', '12', '0.200')
+    """
+    if name == "distinct" and value is not None and value == value:
         return f"{value:.0f}"
     return percent(value) if name in SHARES else number(value)
 
 
-def _small(name: str, found: Metric) -> str:
-    if found.low is None or found.high is None:
+def spread(name: str, low: float | None, high: float | None) -> str:
+    """The interval of a metric on the scale of ``shown``."""
+    if low is None or high is None:
         return ""
-    scale, digits = (100, 1) if name in SHARES else (1, 3)
-    return f"<small>{between(scale * found.low, scale * found.high, digits)}</small>"
+    return between(100 * low, 100 * high, 1) if name in SHARES else between(low, high)
 
 
-def difference_table(result: SplitResult, after: str) -> str:
-    """After minus before, metric by metric, with paired intervals and permutation p-values."""
-    found = result.differences.get("before", {})
-    rows = []
-    for name, label, arrow in COLUMNS:
-        d = found.get(name)
-        if d is None or d.value != d.value:
-            continue
-        kind = {True: "better", False: "worse", None: ""}[d.better]
-        verdict = {True: "better", False: "worse", None: "–" if not arrow else "not demonstrated"}[d.better]
-        values = "".join(f"<td>{_shown(name, v)}</td>" for v in (d.first, d.second))
-        p = "–" if d.p is None else ("< 0.001" if d.p < 0.001 else f"{d.p:.3f}")
-        rows.append(
-            f"<tr><td>{text(label)} {arrow}</td>{values}<td>{number(d.value)}</td>"
-            f'<td>{between(d.low, d.high)}</td><td>{p}</td><td class="{kind}">{verdict}</td></tr>'
-        )
-    if not rows:
-        return ""
-    head = "".join(f"<th>{h}</th>" for h in ("metric", "before", "after", "difference", "95 % interval", "p", "verdict"))
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+def score_table(results: Sequence[SplitResult]) -> str:
+    """One row per test split: before -> after with the paired difference, and the share of the gap closed."""
+    rows = [_score_row(r) for r in results if r.differences.get("before")]
+    return table(["test split", *(LABELS[n] for n in SCORE), "gap to Bayes closed"], rows, "score") if rows else ""
+
+
+def _score_row(result: SplitResult) -> str:
+    found = result.differences["before"]
+    cells = "".join(_score_cell(name, found.get(name)) for name in SCORE)
+    closed = "<td>–</td>"
+    if result.closed is not None and result.closed[0] == result.closed[0]:
+        value, low, high = result.closed
+        limits = "" if low is None or high is None else f"[{percent(low, 0)}, {percent(high, 0)}]"
+        closed = f'<td><b>{percent(value, 0)}</b><span class="d">{limits}</span></td>'
+    rows = f"<small>{len(result.ids)} rows, {len(set(result.clusters))} clusters</small>"
+    return f"<tr><td><b>{text(split_label(result.name))}</b>{rows}</td>{cells}{closed}</tr>"
+
+
+def _score_cell(name: str, d: Difference | None) -> str:
+    if d is None or d.value != d.value:
+        return "<td>–</td>"
+    kind = {True: "better", False: "worse", None: "same"}[d.better]
+    word = {True: "better", False: "worse", None: "no clear change"}[d.better]
+    sign, interval = "+" if d.value > 0 else "", spread(name, d.low, d.high)
+    points = f"{number(100 * d.value, 1)} pts" if name in SHARES else number(d.value)
+    lines = "".join(f'<span class="d {kind}">{line}</span>' for line in (f"{sign}{points} {interval}", word))
+    return f"<td>{shown(name, d.first)} → <b>{shown(name, d.second)}</b>{lines}</td>"
+
+
+def split_table(result: SplitResult, columns: Sequence[str] = MAIN) -> str:
+    """All systems of a split as rows, metrics as columns, intervals in small print."""
+    rows = [_row(system, columns) for system in result.systems.values()]
+    return table(["system", *(LABELS[n] for n in columns)], rows)
+
+
+def _row(system: System, columns: Sequence[str]) -> str:
+    cells = "".join(_cell(name, system) for name in columns)
+    _, plus, calibrator = system.key.partition("+")
+    label = f"+ {CALIBRATOR_LABELS[calibrator]}" if plus else system.label
+    return f'<tr class="{system.kind}"><td>{text(label)}</td>{cells}</tr>'
+
+
+def _cell(name: str, system: System) -> str:
+    found: Metric | None = system.metrics.get(name)
+    if found is None or found.value != found.value:
+        return "<td>–</td>"
+    floor = system.metrics.get(f"{name}_floor") if system.kind in ("before", "after") else None
+    limits = spread(name, found.low, found.high)
+    small = f"<small>{limits}</small>" if limits else ""
+    small += f"<small>floor {number(floor.value)}</small>" if floor else ""
+    return f"<td>{shown(name, found.value)}{small}</td>"
+
+
+def difference_table(result: SplitResult) -> str:
+    """After minus before, metric by metric, with paired intervals and permutation p-values, if there is a before."""
+    rows = [_difference_row(d) for d in result.differences.get("before", {}).values() if d.value == d.value]
+    head = ("metric", "before", "after", "difference", "95% interval", "p", "verdict")
+    return table(head, rows) if rows else ""
+
+
+def _difference_row(d: Difference) -> str:
+    kind = {True: "better", False: "worse", None: ""}[d.better]
+    verdict = kind or ("no clear change" if d.name != "overconfidence" else "–")
+    p = "–" if d.p is None else ("< 0.001" if d.p < 0.001 else f"{d.p:.3f}")
+    values = (shown(d.name, d.first), shown(d.name, d.second), number(d.value), between(d.low, d.high), p)
+    cells = "".join(f"<td>{v}</td>" for v in values)
+    return f'<tr><td>{text(LABELS[d.name])}</td>{cells}<td class="{kind}">{verdict}</td></tr>'
 
 
 def threshold_rows(tables: Mapping[str, Sequence[Mapping[str, float | None]]]) -> str:
-    """"Answer when c >= t": coverage and error rate before and after, side by side."""
+    """What "answer when c >= t" gives: share answered and error rate, before and after side by side."""
     stages = [k for k in ("before", "after") if tables.get(k)]
     if not stages:
         return ""
-    head = "".join(f"<th>{s}: answered</th><th>{s}: wrong</th>" for s in stages)
-    rows = ""
+    rows = []
     for i, line in enumerate(tables[stages[0]]):
-        cells = "".join(f"<td>{percent(tables[s][i]['coverage'])}</td><td>{percent(tables[s][i]['risk'])}</td>" for s in stages)
-        rows += f"<tr><td>confidence ≥ {line['threshold']:g}</td>{cells}</tr>"
-    return f'<div class="scroll"><table><thead><tr><th>answer when</th>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        cells = "".join(f"<td>{percent(tables[s][i][c])}</td>" for s in stages for c in ("coverage", "risk"))
+        rows.append(f"<tr><td>confidence ≥ {line['threshold']:g}</td>{cells}</tr>")
+    return table(["answer when", *(f"{s}: {c}" for s in stages for c in ("answered", "wrong"))], rows)
 
 
 def definitions(result: SplitResult) -> str:
@@ -94,41 +138,33 @@ def definitions(result: SplitResult) -> str:
     system = next((s for k, s in result.systems.items() if k in ("after", "before")), None)
     if system is None:
         return ""
-    shown = [m for m in system.metrics.values() if m.name not in ("crowd",)]
-    items = "".join(f"<dt>{text(m.name)}</dt><dd>{text(m.definition)}</dd>" for m in shown)
+    items = "".join(f"<dt>{text(m.name)}</dt><dd>{text(m.definition)}</dd>" for m in system.metrics.values())
     return f'<dl class="facts">{items}</dl>'
-
-
-TERMINAL = (("accuracy", "accuracy"), ("brier", "Brier"), ("ece_10", "ECE"), ("auroc", "AUROC"), ("parse_rate", "readable"))
 
 
 def summary_lines(metrics: Mapping[str, Any]) -> list[str]:
     """About ten lines for the terminal, from the dictionary ``write_report`` returns: the headline and the table.
 
-    The first test split is shown with its bounds and baselines, the others with before and after.
+    The first test split is shown with its bound and baselines, the others with before and after.
     """
-    splits = {k: v for k, v in metrics["splits"].items() if k != "validation"} or metrics["splits"]
-    lines = [metrics["headline"], ""]
-    wide = max(24, *(len(_terminal_name(k, r)) + len(r["label"]) + 2 for v in splits.values() for k, r in _chosen(v, True)))
-    for i, split in enumerate(splits.values()):
-        rows = _chosen(split, full=i == 0)
-        lines.append(f"{split['label']:<{wide}}" + "".join(f"{h:>10}" for _, h in TERMINAL) if i == 0 else split["label"])
-        lines += [f"  {_terminal_name(key, row):<{wide - 2}}" + _terminal_cells(row["metrics"]) for key, row in rows]
+    splits = {k: v for k, v in metrics["splits"].items() if k != metrics["fitted_on"]} or metrics["splits"]
+    chosen = [(s["label"], _chosen(s, full=i == 0)) for i, s in enumerate(splits.values())]
+    wide = max(len(f"{label}: {name}") for label, rows in chosen for name, _ in rows) + 2
+    lines = [metrics["headline"], " " * wide + "".join(f"{LABELS[n][:-2]:>10}" for n in SCORE)]
+    for label, rows in chosen:
+        lines += [f"{label + ': ' + name:<{wide}}" + _terminal_cells(row["metrics"]) for name, row in rows]
     return lines
-
-
-def _terminal_name(key: str, row: Mapping[str, Any]) -> str:
-    return "before + constant" if key == "before+constant" else str(row["label"])
 
 
 def _chosen(split: Mapping[str, Any], full: bool) -> list[tuple[str, Mapping[str, Any]]]:
     systems = split["systems"]
     posthoc = [k for k in systems if k.startswith("before+") and k != "before+constant"]
-    best = min(posthoc, key=lambda k: systems[k]["metrics"]["brier"]["value"] or 1.0, default=None)
-    keys = ("bayes", "before+constant", best, "before", "after") if full else ("before", "after")
-    return [(k, systems[k]) for k in keys if k in systems]
+    best = min(posthoc, key=lambda k: systems[k]["metrics"]["brier"]["value"] or 1.0, default="")
+    names = {"before": "before", "before+constant": "constant base rate", best: f"before, {best.partition('+')[2]}",
+             "after": "after", "bayes": "Bayes bound"}  # fmt: skip
+    keys = ("before", "before+constant", best, "after", "bayes") if full else ("before", "after")
+    return [(names[k], systems[k]) for k in keys if k in systems]
 
 
 def _terminal_cells(metrics: Mapping[str, Any]) -> str:
-    values = [(name, metrics.get(name, {}).get("value")) for name, _ in TERMINAL]
-    return "".join(f"{percent(v) if n in SHARES else number(v):>10}" for n, v in values)
+    return "".join(f"{shown(n, metrics.get(n, {}).get('value')):>10}" for n in SCORE)

@@ -1,10 +1,8 @@
-"""How figures look: one palette safe for colour-blind readers, one style, applied inside a context and never globally."""
+"""How figures look: one palette safe for colour-blind readers, one style, applied in a context, never globally."""
 
 from __future__ import annotations
 
 import io
-import json
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +12,8 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+
+from emocal_rl import files
 
 INK, MUTED, RULE, PAPER = "#1c2430", "#6b7684", "#dfe4ea", "#ffffff"
 # Okabe and Ito (2008); every colour goes with a marker or a dash of its own, so nothing is said by colour alone.
@@ -60,13 +60,13 @@ STYLE: dict[str, Any] = {
 @contextmanager
 def style() -> Iterator[None]:
     """The house style inside a context; matplotlib's global settings are untouched afterwards."""
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE):  # type: ignore[arg-type]  # the stubs list every key as a literal
         yield
 
 
 def sheet(width: float, height: float) -> Figure:
     """An empty figure of this size in inches, drawn by Agg, outside pyplot's global state."""
-    figure = Figure(figsize=(width, height), dpi=160, layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
@@ -79,10 +79,11 @@ def grid(ax: Axes, axis: str = "both") -> None:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file that is either the old one or the whole new one, whatever happens in between."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
-    part.write_bytes(data)
-    os.replace(part, path)
+    with files.writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(data)
+        part.replace(path)
 
 
 def save(figure: Figure, path: Path, numbers: Mapping[str, Any]) -> bytes:
@@ -90,5 +91,5 @@ def save(figure: Figure, path: Path, numbers: Mapping[str, Any]) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     write_atomically(path, buffer.getvalue())
-    write_atomically(path.with_suffix(".json"), (json.dumps(numbers, indent=1, allow_nan=False) + "\n").encode())
+    files.write_json(path.with_suffix(".json"), numbers)
     return buffer.getvalue()
