@@ -8,13 +8,17 @@ Needs numpy and the standard library only.
 True
 """
 
+from emocal_rl.rewards.distributions import DISTRIBUTION_RULES, DistributionRule, distribution_rule
 from emocal_rl.rewards.formats import FAULTS, FORMATS, Format, Reply
 from emocal_rl.rewards.graders import GRADERS, grader
-from emocal_rl.rewards.incentive import Verdict, judge
+from emocal_rl.rewards.group_targets import GROUP_TARGETS
+from emocal_rl.rewards.incentive import Verdict, check_rule, judge
+from emocal_rl.rewards.presets import PRESETS, Preset, preset
 from emocal_rl.rewards.reward import Reward, Scored
 from emocal_rl.rewards.rules import RULES, Rule, rule
 
 __all__ = [
-    "FAULTS", "FORMATS", "GRADERS", "RULES", "Format", "Reply", "Reward", "Rule", "Scored", "Verdict", "grader",
-    "judge", "rule",
+    "DISTRIBUTION_RULES", "FAULTS", "FORMATS", "GRADERS", "GROUP_TARGETS", "PRESETS", "RULES", "DistributionRule",
+    "Format", "Preset", "Reply", "Reward", "Rule", "Scored", "Verdict", "check_rule", "distribution_rule", "grader",
+    "judge", "preset", "rule",
 ]  # fmt: skip

@@ -37,6 +37,8 @@ def match(answer: str, candidates: Sequence[str] | None, aliases: Mapping[str, s
     True
     """
     stripped = answer.strip()
+    if candidates is not None and stripped in candidates:
+        return stripped
     if candidates is None:
         return (aliases or {}).get(stripped, stripped) or None
     index = _index(tuple(candidates))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from functools import cache
 
 from emocal_rl.errors import UserError
 from emocal_rl.rewards.formats.core import Aliases, Candidates, Format, listed
@@ -46,27 +46,26 @@ class TagFormat(Format):
     def read(self, text: str, candidates: Candidates = None, aliases: Aliases = None) -> Reply:
         """Read the blocks in order; a constant number of linear searches."""
         spans, fault = scan(text, self.blocks)
-        parts: dict[str, str] = {}
-        if "think" in spans and self.think_parts:
-            inner, inner_fault = scan(text, self.think_parts, *spans["think"], loose=True)
-            parts = {name: text[slice(*span)].strip() for name, span in inner.items()}
-            fault = _first(inner_fault, fault)
-        parts |= {name: text[slice(*span)].strip() for name, span in spans.items()
-                  if name not in ("answer", "confidence") and not (name == "think" and self.think_parts)}
-        reply = Reply(text, parts, None, None, spans.get("answer"), spans.get("confidence"), fault)
-        return self._fields(reply, candidates, aliases)
-
-    def _fields(self, reply: Reply, candidates: Candidates, aliases: Aliases) -> Reply:
-        """Add answer and confidence; a fault of the form, found before, stays the one that is named."""
-        found: dict[str, Any] = {}
-        fault = reply.fault
-        if reply.answer_span:
-            found["answer"] = match(reply.text[slice(*reply.answer_span)], candidates, aliases)
-            fault = fault or (None if found["answer"] else "answer_not_a_candidate")
-        if reply.confidence_span:
-            found["confidence"], wrong = self.parse(reply.text[slice(*reply.confidence_span)])
+        parts, fault = self._reasoning(text, spans, fault)
+        at_answer, at_confidence = spans.get("answer"), spans.get("confidence")
+        answer, confidence = None, None
+        if at_answer:
+            answer = match(text[slice(*at_answer)], candidates, aliases)
+            fault = fault or (None if answer else "answer_not_a_candidate")
+        if at_confidence:
+            confidence, wrong = self.parse(text[slice(*at_confidence)])
             fault = fault or wrong
-        return replace(reply, **found, fault=fault)
+        return Reply(text, parts, answer, confidence, at_answer, at_confidence, fault)
+
+    def _reasoning(
+        self, text: str, spans: Mapping[str, Span], fault: str | None
+    ) -> tuple[dict[str, str], str | None]:
+        """The reasoning parts, and the fault to name: the earlier one, unless <think> itself is broken."""
+        plain = {name: span for name, span in spans.items() if name not in ("answer", "confidence")}
+        if self.think_parts and "think" in plain:
+            inner, inner_fault = scan(text, self.think_parts, *plain.pop("think"), loose=True)
+            plain, fault = inner | plain, inner_fault or fault
+        return {name: text[start:end].strip() for name, (start, end) in plain.items()}, fault
 
     def parse(self, text: str) -> tuple[float | None, str | None]:
         """A confidence as written -> (confidence in [0, 1] or None, fault or None)."""
@@ -110,9 +109,9 @@ class TagFormat(Format):
         return f"<{name}>{inner}</{name}>"
 
 
-def _first(inner: str | None, outer: str | None) -> str | None:
-    """The fault to name when the reasoning and the row of blocks both have one: the earlier, unless <think> is open."""
-    return outer if outer == "no_think" else inner or outer
+@cache
+def _marks(name: str) -> tuple[str, str]:
+    return f"<{name}>", f"</{name}>"
 
 
 def scan(
@@ -126,33 +125,33 @@ def scan(
     spans: dict[str, Span] = {}
     here = start
     for name in names:
-        opened = text.find(f"<{name}>", here, end)
-        closed = text.find(f"</{name}>", opened + len(name) + 2, end) if opened >= 0 else -1
+        mark, closing = _marks(name)
+        opened = text.find(mark, here, end)
+        first = opened + len(mark)
+        closed = text.find(closing, first, end) if opened >= 0 else -1
         if closed < 0:
             return spans, _why_missing(text, name, start, end, opened)
-        if not (loose or name == names[0]) and text[here:opened].strip():
+        if opened > here and spans and not loose and not _blank(text, here, opened):
             return spans, _why_stray(text[here:opened], names, spans)
-        inner = opened + len(name) + 2, closed
-        if not text[slice(*inner)].strip():
+        if _blank(text, first, closed):
             return spans, _MISSING.get(name, "missing_part")
-        spans[name] = inner
-        here = closed + len(name) + 3
-    return spans, _leftovers(text, names, start, here, end, loose)
+        spans[name] = (first, closed)
+        here = closed + len(closing)
+    if any(text.count(_marks(name)[0], start, end) > 1 for name in names):
+        return spans, "repeated_part"
+    return spans, None if loose or _blank(text, here, end) else "stray_text"
 
 
-def _leftovers(text: str, names: tuple[str, ...], start: int, here: int, end: int, loose: bool) -> str | None:
-    if any(text.count(f"<{name}>", start, end) > 1 for name in names):
-        return "repeated_part"
-    return "stray_text" if not loose and text[here:end].strip() else None
+def _blank(text: str, start: int, end: int) -> bool:
+    return start >= end or text[start:end].isspace()
 
 
 def _why_missing(text: str, name: str, start: int, end: int, opened: int) -> str:
-    if opened < 0 and text.find(f"<{name}>", start, end) >= 0 and text.find(f"</{name}>", start, end) >= 0:
-        return "wrong_order"
-    return _MISSING.get(name, "missing_part")
+    elsewhere = opened < 0 and all(text.find(mark, start, end) >= 0 for mark in _marks(name))
+    return "wrong_order" if elsewhere else _MISSING.get(name, "missing_part")
 
 
-def _why_stray(between: str, names: tuple[str, ...], spans: dict[str, Span]) -> str:
-    if any(f"<{name}>" in between for name in spans):
+def _why_stray(between: str, names: tuple[str, ...], spans: Mapping[str, Span]) -> str:
+    if any(_marks(name)[0] in between for name in spans):
         return "repeated_part"
-    return "wrong_order" if any(f"<{name}>" in between for name in names) else "stray_text"
+    return "wrong_order" if any(_marks(name)[0] in between for name in names) else "stray_text"

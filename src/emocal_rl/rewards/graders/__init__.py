@@ -2,5 +2,9 @@
 
 from emocal_rl.rewards.graders.core import GRADERS, Graded, Grader, find_grader, grade, grader
 from emocal_rl.rewards.graders.labels import label, votes
+from emocal_rl.rewards.graders.open import choice, judge, numeric, taxonomy
 
-__all__ = ["GRADERS", "Graded", "Grader", "find_grader", "grade", "grader", "label", "votes"]
+__all__ = [
+    "GRADERS", "Graded", "Grader", "choice", "find_grader", "grade", "grader", "judge", "label", "numeric", "taxonomy",
+    "votes",
+]  # fmt: skip

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from emocal_rl.rewards.incentive.facts import Facts
-from emocal_rl.rewards.incentive.honesty import speed
+from emocal_rl.rewards.incentive.honesty import elicited, speed
+from emocal_rl.rewards.rules.core import Rule
 
 TOLERANCE = 0.02
 """How far normalisation may move the elicited confidence before it is called a problem."""
@@ -29,8 +30,16 @@ HACKABLE = (
     "{factor:.3g} or less, or the weight of correct by {inverse:.3g} or more."
 )
 HACKABLE_ALWAYS = (
+    "Giving up pays: a wrong answer on purpose with confidence {says:.2f} earns as much as a sure right one, because "
+    "nothing pays for being right. Add the term correct."
+)
+HACKABLE_ALONE = (
     "Giving up pays: on a question where the model is right less often than {hack:.0%}, a wrong answer on purpose with "
-    "confidence {says:.2f} earns more than an honest try, because nothing pays for being right. Add the term correct."
+    "confidence {says:.2f} earns more than an honest try. Add the term correct."
+)
+COARSE = (
+    "The rule of {name} is improper, only too little to show at the few confidences of this format: with finer ones a "
+    "model that is {belief:.0%} sure would be paid most for saying {says:.0%}."
 )
 WRONG_PAYS = "A wrong answer pays more than a right one. Give correct a positive weight."
 SCALED = (
@@ -88,7 +97,7 @@ def hackable(facts: Facts) -> str | None:
         return WRONG_PAYS
     values = {"hack": hack, "says": facts.c[facts.arms.wrong.argmax()]}
     if facts.factor == 0:
-        return HACKABLE_ALWAYS.format(**values)
+        return (HACKABLE_ALWAYS if hack > 0.999 else HACKABLE_ALONE).format(**values)
     return HACKABLE.format(**values, factor=facts.factor, inverse=1 / facts.factor)
 
 
@@ -96,11 +105,12 @@ def scaling(facts: Facts) -> str | None:
     """Normalising the advantages moves the elicited confidence."""
     if facts.scale == "none" or not facts.proper:
         return None
-    plain = {p: facts.c[np.abs(facts.c - p).argmin()] for p in facts.elicited}
-    off = {p: abs(said - plain[p]) for p, said in facts.elicited.items()}
-    if not off or max(off.values()) <= TOLERANCE + 1e-9:
+    # only beliefs that the format can state: between two of its confidences either one is fine
+    off = {p: abs(said - p) for p, said in facts.elicited.items() if np.abs(facts.c - p).min() < 1e-9}
+    moved = {p: by for p, by in off.items() if by > TOLERANCE + 1e-9}
+    if not moved:
         return None
-    belief = 0.9 if off[0.9] > TOLERANCE else max(off, key=lambda p: off[p])
+    belief = 0.9 if 0.9 in moved else max(moved, key=lambda p: moved[p])
     says = facts.elicited[belief]
     return SCALED.format(scale=facts.scale, size=facts.size.generations, belief=belief, says=says)
 
@@ -133,5 +143,14 @@ def shrinks(facts: Facts) -> str | None:
     return None
 
 
+def coarse(facts: Facts) -> str | None:
+    """The format's steps hide that a rule is improper."""
+    for term in facts.reward.terms:
+        rule = term.rule
+        if facts.proper and term.weight and isinstance(rule, Rule) and rule.elicits is not None:
+            return COARSE.format(name=term.name, belief=0.7, says=float(elicited(rule, [0.7])[0]))
+    return None
+
+
 CHECKS = (improper, flat, hackable, scaling, floor)
-NOTES = (unbounded, slow, shrinks)
+NOTES = (unbounded, slow, shrinks, coarse)

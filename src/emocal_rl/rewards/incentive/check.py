@@ -1,0 +1,110 @@
+"""A checker for a rule of your own: what will go wrong, in words."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import numpy as np
+
+from emocal_rl.errors import UserError
+from emocal_rl.rewards.incentive.honesty import best, expected, hundredths
+from emocal_rl.rewards.rules.core import Array, Declaration, Rule
+
+
+def check_rule(rule: Rule | Declaration[Rule]) -> list[str]:
+    """Everything that is wrong with a rule, one sentence each; an empty list when nothing is.
+
+    rule: a declared rule, or one with its parameters bound.
+
+    >>> from emocal_rl.rewards.rules import brier, stake
+    >>> check_rule(brier), check_rule(stake)
+    ([], [])
+    >>> from emocal_rl.rewards import Rule
+    >>> upside_down = Rule(right=lambda c: (1 - c) ** 2, wrong=lambda c: c**2, name="mine", low=0, high=1, proper=True)
+    >>> print(check_rule(upside_down)[0])
+    mine: right(c) falls from 1 at c=0 to 0 at c=1: a right answer must pay more the surer it was. A loss has to be \
+negated.
+    """
+    bound = rule() if isinstance(rule, Declaration) else rule
+    c = hundredths()
+    try:
+        right, wrong = _arm(bound, "right", c), _arm(bound, "wrong", c)
+    except UserError as error:
+        return list(error.lines)
+    checks = (_finite, _direction, _range, _claim)
+    found = [f"{bound.name}: {text}" for check in checks for text in check(bound, right, wrong)]
+    return found + [f"{bound.name}: {text}" for text in _travels(bound)]
+
+
+def _arm(rule: Rule, name: str, c: Array) -> Array:
+    with np.errstate(all="ignore"):
+        values = np.asarray(getattr(rule, name)(c), dtype=float)
+    if values.shape != c.shape:
+        raise UserError(
+            f"{rule.name}: {name}(c) has shape {values.shape} for confidences of shape {c.shape}: it has to work "
+            "elementwise on arrays (np.zeros_like(c) for a constant)"
+        )
+    if np.isnan(values).any():
+        raise UserError(f"{rule.name}: {name}(c) is not a number at c={c[np.isnan(values)][0]:g}: clip c first")
+    return values
+
+
+def _finite(rule: Rule, right: Array, wrong: Array) -> list[str]:
+    c = hundredths()
+    endless = [(name, c[~np.isfinite(arm)]) for name, arm in (("right", right), ("wrong", wrong))]
+    return [f"{name}(c) is infinite at c={at[0]:g}: one such reply would drown a whole batch. Clip c to [eps, 1-eps]."
+            for name, at in endless if at.size and np.isfinite(rule.low)]
+
+
+def _direction(rule: Rule, right: Array, wrong: Array) -> list[str]:
+    if not rule.uses_confidence:
+        return []
+    problems = []
+    if right[-1] < right[0]:
+        problems.append(f"right(c) falls from {right[0]:g} at c=0 to {right[-1]:g} at c=1: a right answer must pay "
+                        "more the surer it was. A loss has to be negated.")
+    if wrong[-1] > wrong[0]:
+        problems.append(f"wrong(c) rises from {wrong[0]:g} at c=0 to {wrong[-1]:g} at c=1: a wrong answer must pay "
+                        "less the surer it was.")
+    return problems
+
+
+def _range(rule: Rule, right: Array, wrong: Array) -> list[str]:
+    values = np.concatenate([right, wrong])
+    low, high = float(values.min()), float(values.max())
+    if low >= rule.low - 1e-9 and high <= rule.high + 1e-9:
+        return []
+    return [f"pays from {low:.4g} to {high:.4g}, outside the declared range from {rule.low:.4g} to {rule.high:.4g}: "
+            "correct low and high."]
+
+
+def _claim(rule: Rule, right: Array, wrong: Array) -> list[str]:
+    if not rule.proper:
+        return []
+    c = hundredths()
+    keep = np.isfinite(right) & np.isfinite(wrong)
+    right, wrong, c = right[keep], wrong[keep], c[keep]
+    honest, blur = best(expected(right, wrong, c), c, c)
+    off = np.abs(honest - c)
+    if off.max() > 0:
+        i = int(off.argmax())
+        return [f"is declared proper and is not: a model that is {c[i]:.0%} sure is paid most for saying "
+                f"{honest[i]:.0%}. Proper means right'(c) = (1-c) m(c) and wrong'(c) = -c m(c) for one m(c) >= 0."]
+    inner = (c > 0.05) & (c < 0.95)
+    if rule.strict and blur[inner].max() > 0:
+        i = int(np.where(inner, blur, 0).argmax())
+        return [f"is declared strict and is not: at a belief of {c[i]:.0%} confidences {blur[i]:.2f} apart pay the "
+                "same. Declare strict=False."]
+    return []
+
+
+def _travels(rule: Rule) -> list[str]:
+    """Trainers send rewards to other processes."""
+    if not rule.address:
+        return []
+    try:
+        copy: Any = pickle.loads(pickle.dumps(rule))
+    except (UserError, pickle.PicklingError, AttributeError) as error:
+        return [f"cannot be sent to another process: {error}"]
+    return [] if copy.name == rule.name else [f"comes back from another process as {copy.name!r}"]
