@@ -2,7 +2,7 @@
 #   make train    all three stages on the embedded data, then a report      (needs no GPU)
 #   make check    lint, format, types and the fast tests                    (before every commit)
 #   make test     every test that needs no GPU
-#   make bench    the benchmark tables
+#   make bench    the main job over several seeds, compared
 # Another Python:  make train PYTHON=python3.12
 # Small CPU-only torch on machines where pip would fetch the CUDA build:
 #   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make train
@@ -31,7 +31,7 @@ check: $(VENV)/.ready-dev
 	@$(BIN)/python -m pytest -q -m "not slow and not gpu" $(ARGS)
 
 bench: $(VENV)/.ready
-	@$(BIN)/python -m benchmarks $(ARGS)
+	@$(BIN)/python -m benchmarks.main_job $(ARGS)
 
 $(VENV)/.ready: $(SOURCES)
 	@bash .ci/venv "$(PYTHON)" "$(VENV)" "" .ready

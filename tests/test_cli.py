@@ -1,5 +1,6 @@
 import json
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -282,3 +283,12 @@ def test_a_full_disk_while_training_is_one_line(cli: Cli, trained: list[str]) ->
     assert re.fullmatch(
         r"error: new: the disk is full \([\d.]+ [MG]B free\); make room there, then: emocal-rl train --resume new", line
     )
+
+
+def test_python_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 9, 2))
+    monkeypatch.setattr(sys, "version", "3.9.2 (default)")
+    monkeypatch.setattr(sys, "executable", "/usr/bin/python3")
+    with pytest.raises(SystemExit) as error:
+        runpy.run_module("emocal_rl", run_name="__main__")
+    assert error.value.code == "error: emocal-rl needs Python 3.11 or newer; this is 3.9.2 (/usr/bin/python3)"

@@ -119,7 +119,7 @@ def test_one_wrong_word_one_line(old: str, new: str, message: str) -> None:
         ("trainr.max_steps=3", "override trainr.max_steps=3: unknown key trainr; did you mean 'trainer'?"),
         ("trainer.maxsteps=3", "override trainer.maxsteps=3: unknown key trainer.maxsteps; did you mean 'max_steps'?"),
         ("seed=x", "override seed=x: seed: expected a whole number (got 'x')"),
-        ("seed=[1", "override seed=[1:1: not valid YAML: expected ',' or ']', but got '<stream end>'"),
+        ("seed=[1", "override seed=[1: not valid YAML: expected ',' or ']', but got '<stream end>'"),
         ("name.x=3", "override name.x=3: name is 'demo', which has no key 'x'"),
         ("reward.brier.weight=3", "override reward.brier.weight=3: reward.brier is 1.0, which has no key 'weight'"),
         ("warm_start.0.seed=3", "override warm_start.0.seed=3: warm_start has 0 items and none is '0'"),

@@ -16,6 +16,7 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +29,16 @@ from emocal_rl.suggest import did_you_mean
 
 NEEDED_BYTES = 300e6  # checkpoints, models and records of a run of the embedded data, with room to spare
 _LOGGERS = ("", "transformers")  # transformers keeps its messages from the root logger
+
+
+class _AttemptLog(logging.FileHandler):
+    """A log file that ends the run when the disk is full, where logging would print a traceback and go on."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
+        full = files.disk_full(sys.exc_info()[1], Path(self.baseFilename))
+        if full is not None:
+            raise full
+        super().handleError(record)
 
 
 class Run:
@@ -45,7 +56,7 @@ class Run:
         self.log = path / "logs" / f"attempt-{len(list((path / 'logs').glob('attempt-*.log'))) + 1}.log"
         with files.writing(self.log):
             self.log.parent.mkdir(exist_ok=True)
-            self._handler = logging.FileHandler(self.log, encoding="utf-8")
+            self._handler = _AttemptLog(self.log, encoding="utf-8")
         self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
         logging.getLogger("emocal_rl").setLevel(logging.INFO)
         for name in _LOGGERS:
@@ -147,14 +158,13 @@ class Run:
 
     def close(self, status: str) -> None:
         """Note how the run ended (done, interrupted, failed) and let go of the directory."""
-        try:
-            self.update(status=status, ended=_now())
-        finally:
-            self._metrics.close()
+        with ExitStack() as stack:  # each of these happens, whatever the others raise
+            stack.callback(self._lock.release)
+            stack.callback(self._handler.close)
+            stack.callback(self._metrics.close)
             for name in _LOGGERS:
-                logging.getLogger(name).removeHandler(self._handler)
-            self._handler.close()
-            self._lock.release()
+                stack.callback(logging.getLogger(name).removeHandler, self._handler)
+            self.update(status=status, ended=_now())
 
     def __enter__(self) -> Self:
         return self
@@ -173,8 +183,9 @@ class Run:
             self.close(status)
         except (OSError, UserError) as late:
             if error is None:
-                raise
-            print(f"warning: {late}", file=sys.stderr)
+                raise files.disk_full(late, self.path) or late from None
+            if full is None:
+                print(f"warning: {late}", file=sys.stderr)
         if full is not None:
             raise full from error
 

@@ -118,7 +118,10 @@ def parse_value(text: str, label: str) -> Any:
     >>> parse_value("1e-6", "x"), parse_value("{a: [1, no]}", "x"), parse_value("null", "x")
     (1e-06, {'a': [1, 'no']}, None)
     """
-    return parse(text, label)[0]
+    try:
+        return parse(text, label)[0]
+    except UserError as error:
+        raise UserError(str(error).replace(f"{label}:1: ", f"{label}: ")) from None  # there is only one line
 
 
 def write(data: object) -> str:
