@@ -30,6 +30,15 @@ def test_plain_lines_are_rare_but_the_last_one_is_there() -> None:
     assert [line.split()[1] for line in stream.getvalue().splitlines()] == ["1/1000", "1000/1000"]
 
 
+def test_steps_of_an_earlier_attempt_do_not_count_in_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([100.0, 120.0])  # begun at 100 s; step 92 is done 20 s later: 10 s a step, 8 steps to go
+    monkeypatch.setattr("emocal_rl.progress.time.monotonic", lambda: next(clock))
+    stream = io.StringIO()
+    with stage_progress("s", 100, start=90, stream=stream) as tick:
+        tick(92)
+    assert stream.getvalue() == "s 92/100 (92%) 1m20s left\n"
+
+
 def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")

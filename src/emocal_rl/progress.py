@@ -19,9 +19,17 @@ class Tick(Protocol):
 
 @contextmanager
 def stage_progress(
-    name: str, total: int, description: str = "", *, stream: TextIO | None = None, line_every: float = LINE_EVERY
+    name: str,
+    total: int,
+    description: str = "",
+    *,
+    start: int = 0,
+    stream: TextIO | None = None,
+    line_every: float = LINE_EVERY,
 ) -> Iterator[Tick]:
     """Show the progress of `total` steps; call the result with the number of steps done.
+
+    start: steps that an earlier attempt has done; they do not count in the time left.
 
     >>> with stage_progress("grpo_brier", 4, "grpo", stream=sys.stdout) as tick:
     ...     tick(2, reward=0.5)
@@ -31,13 +39,13 @@ def stage_progress(
     """
     stream = sys.stderr if stream is None else stream
     title = f"{name} {description}".strip()
-    show = _bar if stream.isatty() else _lines
-    with show(title, total, stream, line_every) as tick:
+    shown = _bar(title, total, start, stream) if stream.isatty() else _lines(title, total, start, stream, line_every)
+    with shown as tick:
         yield tick
 
 
 @contextmanager
-def _bar(title: str, total: int, stream: TextIO, line_every: float) -> Iterator[Tick]:
+def _bar(title: str, total: int, start: int, stream: TextIO) -> Iterator[Tick]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -58,7 +66,7 @@ def _bar(title: str, total: int, stream: TextIO, line_every: float) -> Iterator[
         TextColumn("{task.fields[numbers]}"),
     )
     with Progress(*columns, console=Console(file=stream)) as progress:
-        task = progress.add_task(title, total=total, numbers="")
+        task = progress.add_task(title, total=total, completed=start, numbers="")
         log = _log(title, total)
 
         def tick(done: int, **numbers: float) -> None:
@@ -69,7 +77,7 @@ def _bar(title: str, total: int, stream: TextIO, line_every: float) -> Iterator[
 
 
 @contextmanager
-def _lines(title: str, total: int, stream: TextIO, line_every: float) -> Iterator[Tick]:
+def _lines(title: str, total: int, start: int, stream: TextIO, line_every: float) -> Iterator[Tick]:
     began = time.monotonic()
     last = float("-inf")  # the first report is shown
     log = _log(title, total)
@@ -79,7 +87,10 @@ def _lines(title: str, total: int, stream: TextIO, line_every: float) -> Iterato
         now = time.monotonic()
         if done >= total or now - last >= line_every:
             last = now
-            print(_line(title, done, total, now - began, numbers), file=stream, flush=True)
+            left = (now - began) * (total - done) / (done - start) if done > start else float("nan")
+            when = f"in {duration(now - began)}" if done >= total else f"{duration(left)} left"
+            share = done / total if total else 1.0
+            print(f"{title} {done}/{total} ({share:.0%}) {when}  {_shown(numbers)}".rstrip(), file=stream, flush=True)
         log(done, numbers)
 
     yield tick
@@ -89,13 +100,6 @@ def _log(title: str, total: int) -> Callable[[int, dict[str, float]], None]:
     """The attempt's log file gets every report."""
     logger = logging.getLogger("emocal_rl.progress")
     return lambda done, numbers: logger.info("%s %d/%d  %s", title, done, total, _shown(numbers))
-
-
-def _line(title: str, done: int, total: int, seconds: float, numbers: dict[str, float]) -> str:
-    share = done / total if total else 1.0
-    left = seconds * (1 - share) / share if share else float("nan")
-    when = f"in {duration(seconds)}" if done >= total else f"{duration(left)} left"
-    return f"{title} {done}/{total} ({share:.0%}) {when}  {_shown(numbers)}".rstrip()
 
 
 def _shown(numbers: dict[str, float]) -> str:
