@@ -290,5 +290,5 @@ def test_python_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "version", "3.9.2 (default)")
     monkeypatch.setattr(sys, "executable", "/usr/bin/python3")
     with pytest.raises(SystemExit) as error:
-        runpy.run_module("emocal_rl", run_name="__main__")
+        runpy.run_path(str(Path(recipes.__file__).with_name("__main__.py")), run_name="__main__")
     assert error.value.code == "error: emocal-rl needs Python 3.11 or newer; this is 3.9.2 (/usr/bin/python3)"
