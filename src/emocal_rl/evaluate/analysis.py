@@ -31,6 +31,8 @@ SPLIT_LABELS = {
     "unseen_emoji": "unseen emojis",
     "other_domain": "other domain",
 }
+READABLE = 0.99
+"""Below this share of readable replies the report warns that confidence metrics are over a selection."""
 RIVALS = ("brier", "ece_10", "auroc", "accuracy")
 """Metrics in which the trained model is compared with every post-hoc row."""
 
@@ -120,6 +122,7 @@ def analyse(run: RunFiles, resamples: int | None = None, seed: int | None = None
         result = _split(run, split, calibrators if split != fit_split else {}, resamples, seed, notes)
         if result is not None:
             splits[split] = result
+    notes += _unread(run, splits)
     return Analysis(run, run.before, after, splits, fit_split, tuple(notes), resamples, seed)
 
 
@@ -224,6 +227,20 @@ def _closed(table: Mapping[str, System], resampler: Resampler) -> tuple[float, f
     if first is None or second is None or bound is None:
         return None
     return share_closed(first, second, bound, resampler)
+
+
+def _unread(run: RunFiles, splits: Mapping[str, SplitResult]) -> list[str]:
+    """Where so many replies could not be read that the confidence metrics speak of a selection."""
+    found = []
+    for split in splits.values():
+        for role, stage in (("before", run.before), ("after", run.after)):
+            share = split.value(role, "parse_rate")
+            if share is not None and share < READABLE:
+                what = f"only {100 * share:.1f}% of the replies of {stage} could be read"
+                found.append(
+                    f"{split_label(split.name)}: {what}; its confidence metrics are over those, accuracy over all"
+                )
+    return found
 
 
 def _notes(run: RunFiles, fit_split: str | None, calibrators: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -97,7 +97,8 @@ def mce_10(cells: Cells) -> Array:
     0.25
     """
     weight, right, stated = pooled(cells, bin_of(cells.values, 10), 10)
-    return np.asarray(np.nanmax(np.abs(ratio(right - stated, np.where(weight > 0, weight, np.inf))), axis=-1))
+    largest = np.abs(ratio(right - stated, np.where(weight > 0, weight, np.inf))).max(axis=-1)
+    return np.asarray(np.where(cells.n > 0, largest, np.nan))
 
 
 @measure("rmsce/10/right-closed", "lower", "basic")

@@ -136,22 +136,21 @@ def share_closed(
     return (value, *interval(value, drawn, "percentile"))
 
 
-def pooled_difference(differences: Array, replicates: Array, seed: int = 0) -> tuple[float, float | None, float | None]:
-    """Mean over runs of a paired difference, with a 95 % interval over runs and rows.
+def pooled_replicates(replicates: Array, seed: int = 0) -> Array:
+    """Replicates (B,) of the mean over runs, from replicates (S, B) of each run under the same draws of rows.
 
-    differences (S,): one per run. replicates (S, B): the same under B resamples of the rows, where column b is the same
-    draw of clusters in every run. Runs are resampled too; their spread is widened by sqrt(S / (S - 1)), because S
-    resampled runs vary less than S fresh ones.
+    Runs are resampled too; their spread is widened by sqrt(S / (S - 1)), because S resampled runs vary less than S
+    fresh ones. With a single run only the rows vary.
 
-    >>> pooled_difference(np.array([-1.0, -1.0]), np.full((2, 100), -1.0))
-    (-1.0, -1.0, -1.0)
+    >>> pooled_replicates(np.array([[1.0, 2.0]])).tolist()
+    [1.0, 2.0]
     """
     runs, resamples = replicates.shape
-    mean = replicates.mean(axis=0)
+    mean: Array = replicates.mean(axis=0)
+    if runs == 1 or not resamples:
+        return mean
     drawn = np.random.default_rng(seed).multinomial(runs, np.full(runs, 1 / runs), size=resamples).T / runs
-    widen = np.sqrt(runs / (runs - 1)) if runs > 1 else 0.0
-    value = float(differences.mean())
-    return (value, *interval(value, mean + widen * ((drawn * replicates).sum(axis=0) - mean), "percentile"))
+    return np.asarray(mean + np.sqrt(runs / (runs - 1)) * ((drawn * replicates).sum(axis=0) - mean))
 
 
 def mcnemar(first: ArrayLike | Sequence[Any], second: ArrayLike | Sequence[Any]) -> float:

@@ -27,7 +27,7 @@ class Parts:
 
 
 def _parts(cells: Cells, fitted: Array) -> Parts:
-    n, p, v = float(cells.n), float(cells.base), cells.values
+    n, p, v = float(cells.n) or float("nan"), float(cells.base), cells.values
     return Parts(
         float((cells.weight * (v - fitted) * (v + fitted - 2 * ratio(cells.right, cells.weight))).sum() / n),
         float((cells.weight * (fitted - p) * (2 * ratio(cells.right, cells.weight) - fitted - p)).sum() / n),
@@ -37,6 +37,8 @@ def _parts(cells: Cells, fitted: Array) -> Parts:
 
 def isotonic_fit(cells: Cells) -> Array:
     """Non-decreasing least-squares fit (K,) of correctness on the stated values: the CORP recalibration curve."""
+    if not cells.values.size:
+        return cells.values
     fit = isotonic_regression(ratio(cells.right, cells.weight), weights=cells.weight, increasing=True)
     return np.asarray(fit.x, np.float64)
 

@@ -99,15 +99,19 @@ def gallery(analysis: Analysis) -> Gallery:
 
 
 _LEAF = re.compile(r"<([a-z_]{1,20})>([^<>]*)</\1>", re.IGNORECASE)
+_TAG = re.compile(r"</?[a-z_]{1,20}>", re.IGNORECASE)
 
 
 def words(text: str, longest: int = 700) -> list[tuple[str, str]]:
-    """The reply in named parts, for reading: (tag, content) of innermost tags but answer and confidence, else the text.
+    """The reply in named parts, for reading: (tag, content) of its innermost tags but answer and confidence.
+
+    A reply with words outside its tags is given whole, as [("", text)], so that nothing it said is hidden.
 
     >>> words("<think><human>two eyes</human></think><answer>joy</answer>"), words("no tags")
     ([('human', 'two eyes')], [('', 'no tags')])
     """
     parts = [(tag.lower(), content.strip()) for tag, content in _LEAF.findall(text)]
     told = [(tag, content) for tag, content in parts if tag not in ("answer", "confidence") and content]
-    shown = told or [("", text.strip())]
+    outside = _TAG.sub("", _LEAF.sub("", text)).strip()
+    shown = told if told and not outside else [("", text.strip())]
     return [(tag, content if len(content) <= longest else content[:longest].rstrip() + " …") for tag, content in shown]

@@ -41,8 +41,8 @@ def _opening(analysis: Analysis, metrics: Mapping[str, Any], drawn: Mapping[str,
         "Top: how often answers stated with a given confidence agree with people; on the diagonal the model means what "
         "it says. Marker area grows with the number of replies; bars are 95% intervals; grey is where a calibrated "
         "model would fall. Middle: how often each confidence is stated, after (up) and before (down). Bottom: Brier "
-        "score and ECE beside the rows they must beat: the model before with a constant base rate, and recalibrated post hoc. "
-        "The Bayes bound is an oracle that knows the votes."
+        "score and ECE beside the rows they must beat: the model before with a constant base rate, and recalibrated "
+        "post hoc. The Bayes bound is an oracle that knows the votes."
     )
     return (
         f'<p class="kicker">{text(kicker)}</p><h1>{headline(metrics["headline"])}</h1>'
@@ -64,8 +64,8 @@ def _findings_section(analysis: Analysis, metrics: Mapping[str, Any]) -> str:
 def _table_section(analysis: Analysis) -> str:
     lead = (
         f"Small print: 95% intervals, clusters resampled {analysis.resamples} times. Rows with a plus keep the answers "
-        f"of the model above them and change only the confidence; {_fitted(analysis)}. An ECE below its floor cannot be "
-        "told apart from a calibrated model's."
+        f"of the model above them and change only the confidence; {_fitted(analysis)}. An ECE below its floor cannot "
+        "be told apart from a calibrated model's."
     )
     tested = {r.name for r in analysis.tests}
     ordered = [*analysis.tests, *(r for r in analysis.splits.values() if r.name not in tested)]

@@ -10,13 +10,14 @@ from emocal_rl import files
 from emocal_rl.evaluate import curves, figures
 from emocal_rl.evaluate.analysis import Analysis, analyse
 from emocal_rl.evaluate.cards import Pictures
+from emocal_rl.evaluate.comparison import compare_runs, comparison_lines
 from emocal_rl.evaluate.findings import headline, sentences
 from emocal_rl.evaluate.gallery import Gallery, gallery
 from emocal_rl.evaluate.page import file_name, page
 from emocal_rl.evaluate.records import read_run
 from emocal_rl.evaluate.tables import summary_lines
 
-__all__ = ["summary_lines", "write_report"]
+__all__ = ["compare_runs", "comparison_lines", "summary_lines", "write_report"]
 
 SCHEMA = 1
 

@@ -188,4 +188,4 @@ def entropy(cells: Cells) -> Array:
     0.6931
     """
     share = ratio(cells.weight, cells.n[..., None])
-    return np.asarray(-_sum(xlogy(share, share)) + 0.0)
+    return np.asarray(np.where(cells.n > 0, 0.0 - _sum(xlogy(share, share)), np.nan))

@@ -25,7 +25,7 @@ def kernel(values: Array, sigma: float, points: int) -> Array:
     """
     mesh = (np.arange(points) + 0.5) / points
     total = np.zeros((values.size, points))
-    for shift in (-4.0, -2.0, 0.0, 2.0, 4.0):
+    for shift in (-6.0, -4.0, -2.0, 0.0, 2.0, 4.0, 6.0):
         for image in (values + shift, shift - values):
             near = np.maximum(image - 1, -image) < 7 * sigma  # an image further outside adds less than 1e-10
             if not near.any():

@@ -1,0 +1,251 @@
+"""The report of several runs: seeds of one recipe pooled, recipe variants against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from emocal_rl import files
+from emocal_rl.errors import UserError
+from emocal_rl.evaluate.findings import between, number, percent
+from emocal_rl.evaluate.markup import document, figure, headline, paragraphs, text
+from emocal_rl.evaluate.page import file_name
+from emocal_rl.evaluate.seeds import RIVALS, Entry, Measured, entries, group, resamples_of, split_result
+from emocal_rl.evaluate.tables import LABELS, SHARES, shown, spread, table
+from emocal_rl.evaluate.theme import AFTER, BASE, BEFORE, BOUND, INK, MUTED, PAPER, RULE, grid, save, sheet, style
+
+TABLE = ("brier", "ece_10", "auroc", "accuracy", "overconfidence", "parse_rate")
+PANELS = (
+    ("brier", "Brier score  (lower is better)"),
+    ("overconfidence", "mean confidence minus accuracy"),
+    ("auroc", "AUROC  (higher is better)"),
+)
+
+
+def compare_runs(run_dirs: Sequence[Path], output: Path, *, resamples: int | None = None) -> dict[str, Any]:
+    """Compare runs and write ``comparison.html``, ``comparison.json`` and figures into ``output``; returns the numbers.
+
+    Runs whose recipes differ only in their seed are pooled: the interval covers both which rows and which seeds were
+    drawn. Recipes that differ otherwise are variants, named by what differs and contrasted with the first. Raises
+    UserError for fewer than two runs, or when no split has before-and-after records of the same rows in all of them.
+    """
+    runs = entries(run_dirs)
+    count = resamples_of(runs) if resamples is None else resamples
+    splits = [s for s in runs[0].files.splits if all(s != e.fit_split for e in runs)]
+    results = {s: r for s in splits if (r := split_result(runs, s, count)) is not None}
+    if not results:
+        raise UserError(
+            "these runs share no evaluated rows with a stage before and after; evaluate them on the same splits"
+        )
+    numbers = _numbers(runs, {s: n for s, (_, n) in results.items()}, count)
+    drawn = {s: _figure(m, n["label"], output / "figures" / f"comparison_{file_name(s)}.png")
+             for s, (m, n) in results.items()}  # fmt: skip
+    files.write_json(output / "comparison.json", numbers)
+    files.write_text(output / "comparison.html", _page(numbers, drawn))
+    return numbers
+
+
+def _numbers(runs: Sequence[Entry], splits: Mapping[str, Any], resamples: int) -> dict[str, Any]:
+    listed = [
+        {"name": e.name, "variant": e.variant, "seed": e.seed, "before": e.files.before, "after": e.files.after,
+         "path": str(e.files.path)}
+        for e in runs
+    ]  # fmt: skip
+    told = {name: dict(split) | {"findings": _findings(split)} for name, split in splits.items()}
+    first = next(iter(told.values()))
+    return {"schema": 1, "headline": first["findings"][0], "resamples": resamples, "runs": listed, "splits": told}
+
+
+def _moved(name: str, variant: Mapping[str, Any], where: str) -> str:
+    d, runs = variant["after minus before"]["brier"], len(variant["runs"])
+    start = f"{name}, {runs} {'run' if runs == 1 else 'runs'}: Brier {number(variant['before']['brier']['value'])} → "
+    start += f"{number(variant['after']['brier']['value'])} on {where} (pooled difference {_difference(d)}, "
+    start += f"better in {d['better_runs']} of {runs})"
+    closed = variant["bayes_gap_closed"]
+    if closed["value"] is not None and d["better"]:
+        limits = "" if closed["low"] is None else f" [{percent(closed['low'], 0)}, {percent(closed['high'], 0)}]"
+        start += f"; {percent(closed['value'], 0)}{limits} of the gap to the Bayes bound closed"
+    return f"{start}{'' if d['better'] is not None else '; no demonstrable change'}."
+
+
+def _difference(d: Mapping[str, Any]) -> str:
+    sign = "+" if d["value"] is not None and d["value"] > 0 else ""
+    return f"{sign}{number(d['value'])} {between(d['low'], d['high'])}".strip()
+
+
+def _findings(split: Mapping[str, Any]) -> list[str]:
+    """Per split: what each variant changed, whether it beats the post-hoc rows, how the variants differ."""
+    where, found = split["label"], []
+    for name, variant in split["variants"].items():
+        found.append(_moved(name, variant, where))
+        found += [_rival(name, variant, rival, where) for rival in RIVALS if f"after minus {rival}" in variant]
+    first = next(iter(split["variants"]))
+    return found + [_contrast(first, name, c, where) for name, c in split["contrasts"].items()]
+
+
+def _rival(name: str, variant: Mapping[str, Any], rival: str, where: str) -> str:
+    d = variant[f"after minus {rival}"]
+    said = [
+        f"{label} {_difference(d[m])} ({_word(d[m]['better'])})"
+        for m, label in (("brier", "Brier"), ("auroc", "AUROC"))
+    ]
+    return f"{name}, {where}: against “{RIVALS[rival]}”, {' and '.join(said)}."
+
+
+def _word(better: bool | None) -> str:
+    return {True: "better", False: "worse", None: "no clear difference"}[better]
+
+
+def _contrast(first: str, second: str, c: Mapping[str, Any], where: str) -> str:
+    gap, brier = c["overconfidence"], c["brier"]
+    return (
+        f"{where.capitalize()}, {second} instead of {first}: Brier {_difference(brier)} ({_word(brier['better'])}), "
+        f"mean confidence minus accuracy {_difference(gap)}."
+    )
+
+
+def _page(numbers: Mapping[str, Any], drawn: Mapping[str, bytes]) -> str:
+    names = ", ".join(run["name"] for run in numbers["runs"])
+    body = f'<p class="kicker">{text(names)}</p><h1>{headline(numbers["headline"])}</h1>'
+    body += "".join(_section(name, split, drawn[name]) for name, split in numbers["splits"].items())
+    return document("comparison of runs", body + paragraphs([_method(numbers)], "lead"))
+
+
+def _method(numbers: Mapping[str, Any]) -> str:
+    return (
+        f"Intervals: 95%, {numbers['resamples']} resamples. Of one run: clusters of rows are resampled, both stages on "
+        "the same draw. Pooled: clusters and runs are resampled, crossed, the spread over runs widened by "
+        "sqrt(S / (S - 1)). Only rows that every run was evaluated on are used."
+    )
+
+
+def _section(name: str, split: Mapping[str, Any], picture: bytes) -> str:
+    title = f"{split['label'].capitalize()}: {split['rows']} rows in {split['clusters']} clusters"
+    findings = "".join(f"<li>{headline(s)}</li>" for s in split["findings"])
+    caption = "One line per run: from before (square) to after (circle). Diamonds: mean over the runs of a variant."
+    return (
+        f'<h2>{text(title)}</h2>{figure(picture, caption)}<ul class="findings">{findings}</ul>'
+        f"<h3>Pooled over runs</h3>{_pooled_table(split)}"
+        f"<h3>Run by run</h3>{_run_table(split)}"
+    )
+
+
+def _pooled_table(split: Mapping[str, Any]) -> str:
+    rows = []
+    for name, variant in split["variants"].items():
+        closed = variant["bayes_gap_closed"]
+        cells = "".join(_change(m, variant["before"][m]["value"], variant["after"][m]["value"],
+                                variant["after minus before"][m]) for m in TABLE)  # fmt: skip
+        runs = f"<small>{len(variant['runs'])} runs</small>"
+        rows.append(f"<tr><td><b>{text(name)}</b>{runs}</td>{cells}{_closed(closed)}</tr>")
+    return table(["variant", *(LABELS[m] for m in TABLE), "gap closed"], rows, "score")
+
+
+def _run_table(split: Mapping[str, Any]) -> str:
+    rows = []
+    for name, run in split["runs"].items():
+        found = run["differences"]
+        cells = "".join(_change(m, found[m]["first"], found[m]["second"], found[m]) for m in TABLE)
+        rows.append(f"<tr><td>{text(name)}</td>{cells}{_closed(run['bayes_gap_closed'])}</tr>")
+    return table(["run", *(LABELS[m] for m in TABLE), "gap closed"], rows, "score")
+
+
+def _closed(closed: Mapping[str, Any]) -> str:
+    limits = "" if closed["low"] is None else f"[{percent(closed['low'], 0)}, {percent(closed['high'], 0)}]"
+    return f'<td>{percent(closed["value"], 0)}<span class="d">{limits}</span></td>'
+
+
+def _change(metric: str, first: float | None, second: float | None, d: Mapping[str, Any]) -> str:
+    kind = {True: "better", False: "worse", None: "same"}[d["better"]]
+    runs = f", {d['better_runs']} of {d['runs']}" if "better_runs" in d and kind != "same" else ""
+    word = "" if metric == "overconfidence" else f'<span class="d {kind}">{_word(d["better"])}{runs}</span>'
+    scale = 100 if metric in SHARES else 1
+    change = number(None if d["value"] is None else scale * d["value"], 1 if scale == 100 else 3)
+    line = "".join(f'<span class="d {kind}">{x}</span>' for x in (change, spread(metric, d["low"], d["high"])))
+    return f"<td>{shown(metric, first)} → <b>{shown(metric, second)}</b>{line}{word}</td>"
+
+
+def _figure(runs: Sequence[Measured], label: str, path: Path) -> bytes:
+    groups = group(runs)
+    count = len(runs) + 2 * len(groups)
+    with style():
+        drawing = sheet(11.2, 1.5 + 0.3 * count)
+        drawing.get_layout_engine().set(w_pad=0.12)  # type: ignore[union-attr,call-arg]
+        axes = drawing.subplots(1, len(PANELS), sharey=True)
+        numbers = {metric: _panel(ax, groups, metric, title) for ax, (metric, title) in zip(axes, PANELS, strict=True)}
+        axes[0].set_title(f"{label.capitalize()}\n{PANELS[0][1]}", fontsize=9.5, fontweight="normal")
+        drawing.legend(handles=_legend(), loc="outside upper left", ncols=5)
+        return save(drawing, path, numbers)
+
+
+def _panel(ax: Axes, groups: Mapping[str, Sequence[Measured]], metric: str, title: str) -> dict[str, Any]:
+    ticks: list[tuple[float, str]] = []
+    numbers: dict[str, Any] = {}
+    y = 0.0
+    for variant, runs in groups.items():
+        mean = [float(np.mean([m.values[s][metric] for m in runs])) for s in ("before", "after")]
+        _dumbbell(ax, y, mean[0], mean[1], size=9, marker="D")
+        ticks.append((y, variant))
+        numbers[variant] = {"before": mean[0], "after": mean[1], "runs": {}}
+        for run in runs:
+            y -= 1
+            values = [run.values[s][metric] for s in ("before", "after")]
+            _dumbbell(ax, y, values[0], values[1], size=5.5, marker="")
+            ticks.append((y, run.entry.name))
+            numbers[variant]["runs"][run.entry.name] = values
+        y -= 1.6
+    _lines(ax, next(iter(groups.values())), metric)
+    ax.set_yticks([t for t, _ in ticks], [name for _, name in ticks])
+    ax.set_ylim(y + 0.8, 0.9)
+    ax.set_title(title, fontsize=9.5, fontweight="normal")
+    ax.tick_params(axis="y", length=0)
+    ax.spines["left"].set_visible(False)
+    grid(ax, "x")
+    return numbers
+
+
+def _dumbbell(ax: Axes, y: float, before: float, after: float, size: float, marker: str) -> None:
+    ax.plot([before, after], [y, y], color=MUTED if marker else RULE, linewidth=2.2, zorder=2, solid_capstyle="round")
+    for value, colour, own in ((before, BEFORE, "s"), (after, AFTER, "o")):
+        ax.plot([value], [y], marker=marker or own, markersize=size, color=colour, markeredgecolor=PAPER, zorder=3)
+
+
+def _lines(ax: Axes, runs: Sequence[Measured], metric: str) -> None:
+    """The Bayes bound and the constant base rate as vertical lines (for over-confidence: zero)."""
+    if metric == "overconfidence":
+        ax.axvline(0, color=INK, linewidth=0.9, dashes=(4, 3), zorder=1)
+        return
+    for system, colour, dashes in (("bayes", BOUND, (2, 2)), ("before+constant", BASE, (5, 2))):
+        if all(system in m.values for m in runs):
+            value = float(np.mean([m.values[system][metric] for m in runs]))
+            ax.axvline(value, color=colour, linewidth=1.1, dashes=dashes, zorder=1)
+
+
+def _legend() -> list[Line2D]:
+    return [
+        Line2D([], [], color=BEFORE, marker="s", linestyle="none", label="before"),
+        Line2D([], [], color=AFTER, marker="o", linestyle="none", label="after"),
+        Line2D([], [], color=MUTED, marker="D", linestyle="none", label="mean of a variant"),
+        Line2D([], [], color=BOUND, dashes=(2, 2), label="Bayes bound"),
+        Line2D([], [], color=BASE, dashes=(5, 2), label="constant base rate"),
+    ]
+
+
+def comparison_lines(numbers: Mapping[str, Any]) -> list[str]:
+    """The comparison for the terminal: the headline, then per split and variant the pooled change of each metric."""
+    rows = [
+        (f"{split['label']}: {name}", v)
+        for split in numbers["splits"].values()
+        for name, v in split["variants"].items()
+    ]
+    wide = max(len(label) for label, _ in rows) + 2
+    lines = [numbers["headline"], " " * wide + "".join(f"{LABELS[n].rstrip(' ↑↓').strip():>18}" for n in TABLE)]
+    for label, v in rows:
+        cells = (f"{shown(n, v['before'][n]['value'])} → {shown(n, v['after'][n]['value'])}" for n in TABLE)
+        lines.append(f"{label:<{wide}}" + "".join(f"{cell:>18}" for cell in cells))
+    return lines

@@ -1,0 +1,233 @@
+"""Several runs at once: the same recipe over seeds, and recipe variants against each other, on the rows they share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emocal_rl.errors import UserError
+from emocal_rl.evaluate.analysis import dig, fitting_split, recipe_of, split_label
+from emocal_rl.evaluate.bounds import bayes_sample
+from emocal_rl.evaluate.cells import Array, Sample
+from emocal_rl.evaluate.compare import Difference, paired, pooled_replicates, verdict
+from emocal_rl.evaluate.intervals import Resampler, interval
+from emocal_rl.evaluate.measure import MEASURES
+from emocal_rl.evaluate.records import Records, RunFiles, read_run
+from emocal_rl.evaluate.systems import fitted
+
+METRICS = ("brier", "ece_10", "smece", "auroc", "accuracy", "overconfidence", "parse_rate")
+RIVALS = {"before+constant": "constant base rate", "before+isotonic": "before, isotonic"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run of a comparison."""
+
+    name: str
+    variant: str
+    seed: Any
+    files: RunFiles
+    fit_split: str | None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run on one split: values and replicates (system -> metric -> number, array) under shared draws of rows."""
+
+    entry: Entry
+    values: Mapping[str, Mapping[str, float]]
+    replicates: Mapping[str, Mapping[str, Array]]
+    differences: Mapping[str, Difference]
+
+    def closed(self) -> tuple[float, Array]:
+        """Share of the gap to the Bayes bound closed in Brier score, and its replicates; NaN without a gap."""
+        if "bayes" not in self.values:
+            return float("nan"), np.full_like(next(iter(self.replicates["after"].values())), np.nan)
+        systems = ("before", "after", "bayes")
+        x, y, z = (np.asarray(self.values[s]["brier"]) for s in systems)
+        rx, ry, rz = (self.replicates[s]["brier"] for s in systems)
+        return float(_share(x, y, z)), _share(rx, ry, rz)
+
+
+def _share(before: Array, after: Array, bound: Array) -> Array:
+    gap = np.asarray(before - bound, np.float64)
+    return np.asarray(np.divide(before - after, gap, out=np.full(gap.shape, np.nan), where=np.abs(gap) > 1e-12))
+
+
+def entries(run_dirs: Sequence[Path]) -> list[Entry]:
+    """Read the runs and name their variants. Raises UserError for fewer than two or a repeated directory."""
+    paths = [Path(p) for p in run_dirs]
+    if len(paths) < 2 or len({p.resolve() for p in paths}) < len(paths):
+        raise UserError("a comparison needs at least two different run directories")
+    runs = [read_run(p) for p in paths]
+    recipes = [recipe_of(run.recipe_text) for run in runs]
+    labels = variants(recipes)
+    short = [p.resolve().name for p in paths]
+    names = short if len(set(short)) == len(short) else [str(p) for p in paths]
+    return [
+        Entry(name, label, run.facts.get("seed", recipe.get("seed")), run, fitting_split(run, recipe))
+        for name, label, run, recipe in zip(names, labels, runs, recipes, strict=True)
+    ]
+
+
+def variants(recipes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A label per recipe that names where it differs from the others, seed and name aside; equal recipes share it.
+
+    >>> variants([{"seed": 0, "reward": {"brier": 1}}, {"seed": 1, "reward": {"log": 1}}])
+    ['reward.brier=1', 'reward.log=1']
+    >>> variants([{"name": "a", "seed": 0}, {"name": "a", "seed": 1}])
+    ['a', 'a']
+    """
+    flat = [_flat(recipe) for recipe in recipes]
+    keys = sorted({key for f in flat for key in f} - {"seed", "name"})
+    differing = [k for k in keys if len({f.get(k, "") for f in flat}) > 1]
+    if not differing:
+        return [str(recipe.get("name", "one recipe")) for recipe in recipes]
+    return [", ".join(f"{k}={f[k]}" for k in differing if k in f) or "default" for f in flat]
+
+
+def _flat(tree: Any, prefix: str = "") -> dict[str, str]:
+    if isinstance(tree, Mapping) and (tree or not prefix):
+        return {k: v for key, value in tree.items() for k, v in _flat(value, f"{prefix}.{key}".lstrip(".")).items()}
+    if isinstance(tree, list) and any(isinstance(x, Mapping) for x in tree):
+        return {k: v for i, value in enumerate(tree) for k, v in _flat(value, f"{prefix}.{i}").items()}
+    return {prefix: tree if isinstance(tree, str) else json.dumps(tree, default=str)}
+
+
+def shared_rows(runs: Sequence[Entry], split: str) -> list[str]:
+    """Ids that before and after of every run have records for, in the first run's order; empty when a run has none."""
+    tables = [e.files.get(stage, split) for e in runs for stage in (e.files.before, e.files.after)]
+    known = [t for t in tables if t is not None]
+    if len(known) < len(tables) or not known:
+        return []
+    return [row.id for row in known[0].rows if all(row.id in t.ids for t in known)]
+
+
+def measured(entry: Entry, split: str, ids: Sequence[str], resampler: Resampler) -> Measured:
+    """Measure before, after, the post-hoc rivals and the bound of one run on the shared rows."""
+    before, after = (entry.files.get(stage, split) for stage in (entry.files.before, entry.files.after))
+    assert before is not None  # shared_rows returned ids of both
+    assert after is not None
+    samples = _samples(entry, before.aligned(ids), after.aligned(ids))
+    values = {k: {m: float(MEASURES[m].core(s.cells())) for m in METRICS} for k, s in samples.items()}
+    drawn = {k: resampler.replicates(s, METRICS) for k, s in samples.items()}
+    pair = (drawn["before"], drawn["after"])
+    found = paired(samples["before"], samples["after"], resampler, METRICS, replicates=pair, permutations=0)
+    return Measured(entry, values, drawn, found)
+
+
+def _samples(entry: Entry, before: Records, after: Records) -> dict[str, Sample]:
+    samples = {"before": before.sample, "after": after.sample}
+    names = [rival.partition("+")[2] for rival in RIVALS]
+    for name, calibrate in fitted(entry.files.get(entry.files.before, entry.fit_split), names).items():
+        samples[f"before+{name}"] = before.sample.with_confidence(calibrate(before.sample.confidence))
+    if after.votes is not None:
+        samples["bayes"] = bayes_sample(after.votes)
+    return samples
+
+
+def pooled(values: Sequence[float], replicates: Sequence[Array], metric: str | None = None) -> dict[str, Any]:
+    """Mean over runs with its interval over runs and rows, JSON-ready. With ``metric``, values are differences of it:
+    the verdict and the number of runs that went the better way come along."""
+    mean = float(np.mean(values))
+    low, high = interval(mean, pooled_replicates(np.stack(replicates)), "percentile")
+    found: dict[str, Any] = {
+        "value": mean if np.isfinite(mean) else None,
+        "low": low,
+        "high": high,
+        "runs": len(values),
+    }
+    if metric is not None:
+        sign = {"higher": 1, "lower": -1, "none": 0}[MEASURES[metric].direction]
+        found |= {"better": verdict(metric, low, high), "better_runs": int(sum(sign * v > 0 for v in values))}
+    return found
+
+
+def variant_summary(runs: Sequence[Measured]) -> dict[str, Any]:
+    """Pooled numbers of one variant on one split: before, after, their difference, and after against the rivals."""
+    found: dict[str, Any] = {"runs": [m.entry.name for m in runs]}
+    for system in ("before", "after", *RIVALS, "bayes"):
+        if all(system in m.values for m in runs):
+            found[system] = {k: _pooled_system(runs, system, k) for k in METRICS}
+    for rival in ("before", *RIVALS):
+        if rival in found:
+            found[f"after minus {rival}"] = {k: _pooled_difference(runs, rival, k) for k in METRICS}
+    shares = [m.closed() for m in runs]
+    found["bayes_gap_closed"] = pooled([v for v, _ in shares], [r for _, r in shares])
+    return found
+
+
+def _pooled_system(runs: Sequence[Measured], system: str, metric: str) -> dict[str, Any]:
+    return pooled([m.values[system][metric] for m in runs], [m.replicates[system][metric] for m in runs])
+
+
+def _pooled_difference(runs: Sequence[Measured], rival: str, metric: str) -> dict[str, Any]:
+    values = [m.values["after"][metric] - m.values[rival][metric] for m in runs]
+    drawn = [m.replicates["after"][metric] - m.replicates[rival][metric] for m in runs]
+    return pooled(values, drawn, metric)
+
+
+def contrast(first: Sequence[Measured], second: Sequence[Measured]) -> dict[str, dict[str, Any]]:
+    """After training, second variant minus first, metric by metric; rows are paired, runs are not."""
+    found = {}
+    for metric in METRICS:
+        sides = [
+            ([m.values["after"][metric] for m in g], [m.replicates["after"][metric] for m in g])
+            for g in (first, second)
+        ]
+        value = float(np.mean(sides[1][0]) - np.mean(sides[0][0]))
+        drawn = [pooled_replicates(np.stack(r), seed=i) for i, (_, r) in enumerate(sides)]
+        low, high = interval(value, drawn[1] - drawn[0], "percentile")
+        found[metric] = {"value": value if np.isfinite(value) else None, "low": low, "high": high}
+        found[metric]["better"] = verdict(metric, low, high)
+    return found
+
+
+def resamples_of(runs: Sequence[Entry]) -> int:
+    """The recipes' number of bootstrap resamples (that of the first run), else 2000."""
+    count = dig(recipe_of(runs[0].files.recipe_text), "evaluation", "bootstrap")
+    return count if isinstance(count, int) else 2000
+
+
+def group(runs: Sequence[Measured]) -> dict[str, list[Measured]]:
+    """Runs by variant, variants in the order they first appear."""
+    found: dict[str, list[Measured]] = {}
+    for run in runs:
+        found.setdefault(run.entry.variant, []).append(run)
+    return found
+
+
+def split_result(runs: Sequence[Entry], split: str, resamples: int) -> tuple[list[Measured], dict[str, Any]] | None:
+    """Every run of a comparison on one split, and the JSON-ready numbers. None when they share no rows."""
+    ids = shared_rows(runs, split)
+    if not ids:
+        return None
+    lead = runs[0].files.get(runs[0].files.after, split)
+    assert lead is not None
+    clusters = lead.aligned(ids).clusters
+    resampler = Resampler.clustered(clusters, resamples)
+    found = [measured(entry, split, ids, resampler) for entry in runs]
+    groups = group(found)
+    first = next(iter(groups))
+    return found, {
+        "label": split_label(split),
+        "rows": len(ids),
+        "clusters": len(set(clusters)),
+        "runs": {m.entry.name: _run_numbers(m) for m in found},
+        "variants": {name: variant_summary(members) for name, members in groups.items()},
+        "contrasts": {name: contrast(groups[first], members) for name, members in groups.items() if name != first},
+    }
+
+
+def _run_numbers(run: Measured) -> dict[str, Any]:
+    value, drawn = run.closed()
+    low, high = interval(value, drawn, "percentile")
+    return {
+        "differences": {name: d.as_dict() for name, d in run.differences.items()},
+        "bayes_gap_closed": {"value": value if np.isfinite(value) else None, "low": low, "high": high},
+    }

@@ -1,0 +1,119 @@
+"""The bootstrap: the same intervals as slow resampling, honest coverage, pairing, speed."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from emocal_rl.evaluate import metrics as m
+from emocal_rl.evaluate.cells import Sample
+from emocal_rl.evaluate.intervals import Resampler, headline, interval
+
+LINEAR = ("accuracy", "brier", "auroc", "ece_10", "augrc", "nll")
+
+
+def clustered(seed: int, clusters: int = 80) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    who = np.repeat(np.arange(clusters), 3)
+    level = np.repeat(rng.normal(0, 0.15, clusters), 3)
+    c = np.round(rng.uniform(0.4, 0.95, who.size), 2)
+    return c, rng.binomial(20, np.clip(c + level, 0, 1)) / 20, who
+
+
+def test_replicates_are_metrics_of_resampled_clusters() -> None:
+    c, y, who = clustered(0, clusters=12)
+    c[4] = np.nan  # an unreadable reply
+    y[4] = 0
+    resampler = Resampler.clustered(who, resamples=25, seed=3)
+    fast = resampler.replicates(Sample.of(c, y), [*LINEAR, "parse_rate", "mode_mass"])
+    counts = np.concatenate(list(resampler.counts()))
+    for b, drawn in enumerate(counts):
+        rows = np.concatenate([np.flatnonzero(who == u) for u, k in enumerate(drawn) for _ in range(int(k))])
+        for name, values in fast.items():
+            assert values[b] == pytest.approx(float(m.MEASURES[name].core(Sample.of(c[rows], y[rows]).cells()))), name
+
+
+def test_independent_rows_pooled_into_cells_resample_as_rows_do() -> None:
+    rng = np.random.default_rng(1)
+    c, y = np.round(rng.random(300), 1), rng.integers(0, 2, 300).astype(float)
+    sample = Sample.of(c, y)
+    pooled = Resampler.independent(sample, resamples=4000)
+    rows = Resampler.clustered(np.arange(300), resamples=4000)
+    assert pooled.chance.size < 30
+    for name in LINEAR:
+        a, b = pooled.replicates(sample, [name])[name], rows.replicates(sample, [name])[name]
+        assert a.mean() == pytest.approx(b.mean(), abs=5 * b.std() / np.sqrt(4000)), name
+        assert a.std() == pytest.approx(b.std(), rel=0.06), name
+
+
+def test_clusters_widen_the_interval_when_they_err_together() -> None:
+    c = np.repeat(np.random.default_rng(2).uniform(0.3, 0.9, 100).round(1), 5)
+    y = np.repeat((np.random.default_rng(3).random(100) < 0.6).astype(float), 5)
+    wide = headline(c, y, clusters=np.repeat(np.arange(100), 5))["accuracy"]
+    narrow = headline(c, y)["accuracy"]
+    assert wide.low is not None
+    assert wide.high is not None
+    assert narrow.low is not None
+    assert narrow.high is not None
+    assert (wide.high - wide.low) / (narrow.high - narrow.low) == pytest.approx(np.sqrt(5), rel=0.12)
+
+
+@pytest.mark.slow
+def test_intervals_cover_the_truth() -> None:
+    rng, hits = np.random.default_rng(4), {"brier": [], "accuracy": [], "overconfidence": []}
+    grid = np.linspace(0.4, 0.95, 56).round(2)
+    truth = {"brier": float(np.mean((grid - 0.1) * (1 - grid) ** 2 + (1.1 - grid) * grid**2)),
+             "accuracy": float(grid.mean() - 0.1), "overconfidence": 0.1}  # fmt: skip
+    for i in range(300):
+        who = np.repeat(np.arange(60), 2)
+        c = rng.choice(grid, 120)
+        y = rng.binomial(1, c - 0.1).astype(float)
+        found = headline(c, y, clusters=who, resamples=400, seed=i)
+        for name, value in truth.items():
+            low, high = found[name].low, found[name].high
+            assert low is not None
+            assert high is not None
+            hits[name].append(low <= value <= high)
+    for name, covered in hits.items():
+        assert 0.91 < np.mean(covered) < 0.98, name
+
+
+def test_basic_interval_of_ece_reaches_zero_where_the_percentile_one_cannot() -> None:
+    rng = np.random.default_rng(5)
+    c = rng.choice([0.2, 0.4, 0.6, 0.8], 400)
+    found = headline(c, (rng.random(400) < c).astype(float))["ece_10"]
+    assert found.low == 0.0
+    value, draws = 0.03, np.linspace(0.02, 0.08, 1001)
+    assert interval(value, draws, "basic") == pytest.approx((0.0, 0.06 - 0.0215), abs=1e-9)
+    assert interval(value, draws, "percentile") == pytest.approx((0.0215, 0.0785), abs=1e-9)
+
+
+def test_undefined_or_unwanted_intervals_are_none() -> None:
+    draws = np.r_[np.full(20, np.nan), np.ones(80)]
+    assert interval(1.0, draws, "percentile") == (None, None)
+    assert interval(1.0, np.ones(10), "none") == (None, None)
+    none = headline([0.9, 0.6, 0.3], [1, 1, 0], resamples=0)
+    assert none["brier"].low is None
+    assert none["brier"].value == pytest.approx((0.01 + 0.16 + 0.09) / 3)
+
+
+def test_same_seed_same_numbers_and_every_number_has_a_definition() -> None:
+    c, y, who = clustered(6)
+    first, second = (headline(c, y, clusters=who, seed=7, resamples=200) for _ in range(2))
+    assert first == second
+    assert set(m.HEADLINE) | {"ece_10_floor", "ece_10_p", "ece_15_floor", "ece_15_p"} == set(first)
+    for metric in first.values():
+        assert metric.definition
+        assert metric.n == 240
+    assert first["ece_10"].definition == "ece/10/right-closed"
+
+
+def test_a_million_rows_take_no_longer_than_counting_them() -> None:
+    rng = np.random.default_rng(8)
+    c = np.round(rng.beta(5, 2, 200_000) * 20) / 20
+    y = (rng.random(200_000) < c).astype(float)
+    start = time.process_time()
+    headline(c, y)
+    assert time.process_time() - start < 20  # about 0.5 s; index resampling would take minutes

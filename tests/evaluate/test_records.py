@@ -1,0 +1,84 @@
+"""Broken inputs are counted, named and reported, never silently dropped."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emocal_rl.errors import UserError
+from emocal_rl.evaluate.records import read_records, read_run
+
+
+def line(**changes: Any) -> str:
+    row: dict[str, Any] = {"id": "a", "cluster": "k", "candidates": ["no", "yes"], "votes": [1, 3], "label": "yes"}
+    row |= {"text": "…", "answer": "yes", "confidence": 0.8, "fault": None, "correct": 0.75}
+    return json.dumps(row | changes)
+
+
+def test_a_clean_file_has_nothing_odd(tmp_path: Path) -> None:
+    file = tmp_path / "r.jsonl"
+    file.write_text(line() + "\n" + line(id="b", confidence=None) + "\n")
+    found = read_records(file)
+    assert found.oddities == {}
+    assert found.rows[0].brier == pytest.approx(0.75 * 0.04 + 0.25 * 0.64)
+    assert found.rows[1].brier is None
+    assert found.clusters == ["k", "k"]
+    assert found.votes == [(1.0, 3.0)] * 2
+    assert found.sample.readable.tolist() == [True, True]  # states no confidence, but can be read
+
+
+def test_broken_lines_are_named(tmp_path: Path) -> None:
+    file = tmp_path / "r.jsonl"
+    broken = [
+        line(), line(id="twice"), line(id="twice", confidence=0.3),
+        line(id="percent", confidence="85%"), line(id="over", confidence=1.2), line(id="nan", confidence=math.nan),
+        line(id="true", confidence=True), line(id="ungraded", correct=None), line(id="fault", fault="no answer"),
+        line(id="novotes", votes=None), "[1, 2]", '{"id": "torn", "conf',
+    ]  # fmt: skip
+    file.write_text("\n".join(broken))
+    found = read_records(file)
+    assert found.oddities == {
+        "lines that are not JSON objects": 2,
+        "repeated ids (the last line counts)": 1,
+        "confidences that are no number in [0, 1] (counted as unreadable)": 4,
+        "rows without a grade in [0, 1] (counted as wrong)": 1,
+    }
+    rows = {r.id: r for r in found.rows}
+    assert rows["twice"].confidence == 0.3
+    for name in ("percent", "over", "nan", "true"):
+        assert rows[name].fault == "confidence out of range"
+        assert rows[name].correct == 0.0
+    assert (rows["fault"].confidence, rows["fault"].correct) == (None, 0.0)
+    assert found.votes is None
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "not a run directory (no run.json in it)"),
+        ("{", "not valid JSON"),
+        ("[]", "expected a JSON object, found list"),
+        ("{}", "no evaluation records in"),
+    ],
+)
+def test_a_directory_without_a_run_is_one_clear_line(tmp_path: Path, content: str | None, said: str) -> None:
+    if content is not None:
+        (tmp_path / "run.json").write_text(content)
+    with pytest.raises(UserError) as problem:
+        read_run(tmp_path)
+    assert said in str(problem.value)
+    assert "\n" not in str(problem.value)
+
+
+def test_stage_names_may_hold_dashes(tmp_path: Path) -> None:
+    (tmp_path / "records").mkdir()
+    (tmp_path / "run.json").write_text(json.dumps({"stages": [{"name": "warm-up"}, {"name": "rl"}]}))
+    for name in ("warm-up-unseen_style", "rl-unseen_style", "other-thing-validation"):
+        (tmp_path / "records" / f"{name}.jsonl").write_text(line())
+    run = read_run(tmp_path)
+    assert set(run.records) == {("warm-up", "unseen_style"), ("rl", "unseen_style"), ("other-thing", "validation")}
+    assert run.splits == ["validation", "unseen_style"]
