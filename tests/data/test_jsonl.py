@@ -10,7 +10,14 @@ from emocal_rl.data.load import load
 from emocal_rl.errors import UserError
 from emocal_rl.recipe import Data
 
-GOOD = {"id": "1", "split": "train", "image": "a.png", "question": "Which?", "candidates": ["awe", "fear"], "votes": [7, 3]}
+GOOD = {
+    "id": "1",
+    "split": "train",
+    "image": "a.png",
+    "question": "Which?",
+    "candidates": ["awe", "fear"],
+    "votes": [7, 3],
+}
 
 
 @pytest.fixture
@@ -40,7 +47,10 @@ def test_a_single_label_is_one_vote(folder):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"image": "b.png"}, "{path}:1: image {root}/b.png does not exist; paths are relative to {root} (set data.root to change that)"),
+        (
+            {"image": "b.png"},
+            "{path}:1: image {root}/b.png does not exist; paths are relative to {root} (set data.root to change that)",
+        ),
         ({"votes": [1]}, "{path}:1: votes must be 2 counts, one for each candidate, got [1]"),
         ({"votes": [0, 0]}, "{path}:1: votes are all zero: nobody judged this row"),
     ],

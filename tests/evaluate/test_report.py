@@ -17,7 +17,6 @@ from synthetic import STAGES, write_run
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate.report import summary_lines, write_report
 
-
 TWO = ("validation", "unseen_style")
 
 

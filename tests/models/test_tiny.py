@@ -84,7 +84,9 @@ def test_image_tokens_are_never_sampled(loaded):
 
 
 def test_a_folder_without_a_model_and_an_unknown_name(tmp_path):
-    with pytest.raises(UserError, match=r"the folder has no config.json; give a checkpoint folder, a hub id, or 'tiny'"):
+    with pytest.raises(
+        UserError, match=r"the folder has no config.json; give a checkpoint folder, a hub id, or 'tiny'"
+    ):
         load.load(str(tmp_path))
     with pytest.raises(UserError, match=r"^model nobody/nothing-here-0: "):
         load.load("nobody/nothing-here-0")

@@ -40,7 +40,9 @@ def test_the_prompt_asks_the_question_and_gives_the_formats_instruction(row):
 
 def test_the_prompt_says_nothing_about_the_votes(row):
     other = Row(**{**vars(row), "votes": row.votes[::-1]})
-    assert examples.rl_example(row, FORM, "positive")["prompt"] == examples.rl_example(other, FORM, "positive")["prompt"]
+    assert (
+        examples.rl_example(row, FORM, "positive")["prompt"] == examples.rl_example(other, FORM, "positive")["prompt"]
+    )
 
 
 def test_drawn_labels_have_the_share_of_the_votes():

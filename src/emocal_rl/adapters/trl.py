@@ -13,8 +13,8 @@ from emocal_rl.rewards import Reward, Scored
 class TrlReward:
     """A Reward in TRL's calling convention, for GRPOTrainer and RLOOTrainer.
 
-    The data set's columns `candidates`, `votes` and `label` (those the grader needs) make the target.  The reward's terms
-    and the calibration of the batch are logged as `train/...`; they are never part of the reward.
+    The data set's columns `candidates`, `votes` and `label` (those the grader needs) make the target.  The calibration
+    of the batch is logged as `train/...`; it is never part of the reward.
 
     Examples:
         >>> reward = TrlReward(Reward({"correct": 1.0, "brier": 1.0}, format="emocaliber", grader="label"))
@@ -36,7 +36,9 @@ class TrlReward:
     ) -> list[float | None]:
         """Totals, one for each completion; None (left out by TRL) where the row cannot be graded."""
         present = [name for name in self.COLUMNS if columns.get(name) is not None]
-        targets = [dict(zip(present, values, strict=True)) for values in zip(*(columns[name] for name in present), strict=True)]
+        targets = [
+            dict(zip(present, values, strict=True)) for values in zip(*(columns[name] for name in present), strict=True)
+        ]
         scored = self.reward(completions, targets)
         if log_metric is not None:
             for name, value in monitor(scored).items():
@@ -48,12 +50,16 @@ def monitor(scored: Sequence[Scored]) -> dict[str, float]:
     """Calibration of one batch of rollouts.
 
     Returns:
-        `parsed` (share of readable replies) and, over those that could be graded: `accuracy`, `confidence` (both means),
-        `gap` (confidence - accuracy: above zero is over-confident), `brier` (lower is better), `distinct` (how many
-        different confidences were said); empty where nothing applies.
+        `parsed` (share of readable replies) and, over those that could be graded: `accuracy`, `confidence` (both
+        means), `gap` (confidence - accuracy: above zero is over-confident), `brier` (lower is better), `distinct` (how
+        many different confidences were said); empty where nothing applies.
     """
     values = {"parsed": float(np.mean([row.reply.fault is None for row in scored]))} if scored else {}
-    pairs = [(row.reply.confidence, row.correct) for row in scored if row.reply.confidence is not None and row.correct is not None]
+    pairs = [
+        (row.reply.confidence, row.correct)
+        for row in scored
+        if row.reply.confidence is not None and row.correct is not None
+    ]
     if pairs:
         confidence, correct = np.array(pairs, float).T
         values |= {

@@ -2,7 +2,8 @@
 
 Each picture has real annotation counts (negative / neutral / positive; Kralj Novak et al., 2015): how people judged the
 sentiment of messages that carry that emoji.  What is left uncertain once only the picture is seen is exactly what a
-calibrated confidence should say.  The other domain is drawn emoticons, each rated by ten people (Hutto & Gilbert, 2014).
+calibrated confidence should say.  The other domain is drawn emoticons, each rated by ten people (Hutto & Gilbert,
+2014).
 
 Two classes drop the neutral votes and balance the majority label; three classes keep everything.
 """
@@ -89,12 +90,22 @@ def emoji_rows(classes: int) -> dict[str, list[Row]]:
         entry, style = entries[index], STYLES[style]
         split, counts = split_of(entry["codepoint"], style), votes(entry, classes)
         if split and counts:
-            splits[split].append(row(f"{entry['codepoint']}-{style}", pixels, counts, classes, entry["codepoint"], style, describe(entry, pixels)))
+            splits[split].append(
+                row(
+                    f"{entry['codepoint']}-{style}",
+                    pixels,
+                    counts,
+                    classes,
+                    entry["codepoint"],
+                    style,
+                    describe(entry, pixels),
+                )
+            )
     return {name: balanced(rows) if name in EVALUATED else rows for name, rows in splits.items()}
 
 
 def emoticon_rows(classes: int) -> list[Row]:
-    """The other domain: emoticons drawn as text, ten ratings each (ties and, with two classes, neutral ratings dropped)."""
+    """The other domain: emoticons drawn as text, ten ratings each; ties and, with two classes, neutral ones dropped."""
     rows = []
     for number, (entry, pixels) in enumerate(zip(table("emoticons"), pictures()["emoticons"], strict=True)):
         counts = tuple(int(entry[name]) for name in CANDIDATES[classes])
@@ -103,15 +114,26 @@ def emoticon_rows(classes: int) -> list[Row]:
     return balanced(rows) if classes == 2 else rows  # hardly any emoticon is neutral: balance would leave six
 
 
-def row(key: str, pixels: np.ndarray, counts: tuple[int, ...], classes: int, cluster: str, style: str, parts: dict[str, str]) -> Row:
+def row(
+    key: str, pixels: np.ndarray, counts: tuple[int, ...], classes: int, cluster: str, style: str, parts: dict[str, str]
+) -> Row:
+    """One row of the embedded data."""
     return Row(key, Image.fromarray(pixels), QUESTION, CANDIDATES[classes], counts, cluster, style, parts)
 
 
-PEOPLE = {"face": "a face", "cat-face": "a cat face", "monkey-face": "a monkey face", "hand": "a hand", "hands": "hands", "person": "a person", "family": "people"}
+PEOPLE = {
+    "face": "a face",
+    "cat-face": "a cat face",
+    "monkey-face": "a monkey face",
+    "hand": "a hand",
+    "hands": "hands",
+    "person": "a person",
+    "family": "people",
+}
 COLOURS = {
-    "black": (20, 20, 20), "grey": (128, 128, 128), "white": (245, 245, 245), "red": (220, 45, 50), "orange": (245, 145, 40),
-    "yellow": (252, 205, 60), "green": (90, 170, 70), "blue": (60, 140, 220), "purple": (150, 90, 190), "pink": (240, 130, 170),
-    "brown": (140, 90, 60),
+    "black": (20, 20, 20), "grey": (128, 128, 128), "white": (245, 245, 245), "red": (220, 45, 50),
+    "orange": (245, 145, 40), "yellow": (252, 205, 60), "green": (90, 170, 70), "blue": (60, 140, 220),
+    "purple": (150, 90, 190), "pink": (240, 130, 170), "brown": (140, 90, 60),
 }  # fmt: skip
 
 
@@ -121,7 +143,9 @@ def describe(entry: dict[str, str], pixels: np.ndarray) -> dict[str, str]:
     The name and the subgroup say what is drawn; the colours are measured on the pixels.
     """
     subgroup = entry["subgroup"]
-    kind = next((text for key, text in PEOPLE.items() if subgroup == key or subgroup.startswith(f"{key}-")), "no people")
+    kind = next(
+        (text for key, text in PEOPLE.items() if subgroup == key or subgroup.startswith(f"{key}-")), "no people"
+    )
     return {
         "element": entry["name"],
         "human": kind,

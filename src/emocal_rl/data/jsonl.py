@@ -1,9 +1,10 @@
 """Rows from a JSONL file: one JSON object a line.
 
-    {"id": "1", "split": "train", "image": "cat.png", "question": "Which emotion?", "candidates": ["awe", "fear"], "votes": [7, 3]}
+    {"id": "1", "split": "train", "image": "cat.png", "question": "Which emotion?",
+     "candidates": ["awe", "fear"], "votes": [7, 3]}                                      (on one line)
 
-`image` is relative to the file (or to `data.root`).  Instead of `votes`, one `label` may be given.  Optional: `cluster`,
-`style`, `parts`.
+`image` is relative to the file (or to `data.root`).  Instead of `votes`, one `label` may be given.  Optional:
+`cluster`, `style`, `parts`.
 """
 
 from __future__ import annotations
@@ -86,10 +87,16 @@ def votes(entry: dict[str, Any], candidates: tuple[str, ...]) -> tuple[int, ...]
     """The counts parallel to the candidates, from `votes` or from a single `label`."""
     if "votes" not in entry:
         if entry.get("label") not in candidates:
-            raise UserError(f"give votes, or a label that is one of {', '.join(candidates)} (got {entry.get('label')!r})")
+            raise UserError(
+                f"give votes, or a label that is one of {', '.join(candidates)} (got {entry.get('label')!r})"
+            )
         return tuple(int(name == entry["label"]) for name in candidates)
     counts = entry["votes"]
-    if not isinstance(counts, list) or len(counts) != len(candidates) or not all(isinstance(n, int) and n >= 0 for n in counts):
+    if (
+        not isinstance(counts, list)
+        or len(counts) != len(candidates)
+        or not all(isinstance(n, int) and n >= 0 for n in counts)
+    ):
         raise UserError(f"votes must be {len(candidates)} counts, one for each candidate, got {counts!r}")
     if not sum(counts):
         raise UserError("votes are all zero: nobody judged this row")

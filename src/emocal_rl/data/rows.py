@@ -68,7 +68,9 @@ def balanced(rows: Sequence[Row]) -> list[Row]:
     for row in rows:
         groups.setdefault((row.style, row.label), []).append(row)
     size = {style: min(len(g) for (s, _), g in groups.items() if s == style) for style, _ in groups}
-    chosen = (sorted(group, key=lambda r: ordinal("balance", r.id))[: size[style]] for (style, _), group in groups.items())
+    chosen = (
+        sorted(group, key=lambda r: ordinal("balance", r.id))[: size[style]] for (style, _), group in groups.items()
+    )
     return sorted((row for group in chosen for row in group), key=lambda r: r.id)
 
 

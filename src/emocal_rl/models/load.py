@@ -43,8 +43,8 @@ def load(name: str) -> tuple[Any, Any]:
 def use_threads(threads: int | str) -> int:
     """Set torch's threads and return their number.
 
-    "auto" takes one on a machine without a GPU and at most four cores: with a model of a few million parameters a second
-    thread gains little and its spinning wait loses a factor of eight as soon as anything else runs.
+    "auto" takes one on a machine without a GPU and at most four cores: with a model of a few million parameters a
+    second thread gains little, and its spinning wait loses a factor of eight as soon as anything else runs.
     """
     import torch
 
@@ -57,7 +57,10 @@ def use_threads(threads: int | str) -> int:
 
 def image_token_ids(model: Any, processor: Any) -> list[int]:
     """Placeholder tokens a model must never write: a sampled one fails the next forward pass."""
-    names = {getattr(processor, attribute, None) for attribute in ("image_token", "fake_image_token", "global_image_tag", "video_token")}
+    names = {
+        getattr(processor, attribute, None)
+        for attribute in ("image_token", "fake_image_token", "global_image_tag", "video_token")
+    }
     tokenizer = processor.tokenizer
     known = {tokenizer.convert_tokens_to_ids(name) for name in names if isinstance(name, str)}
     known.add(getattr(model.config, "image_token_id", None))

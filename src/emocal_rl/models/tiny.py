@@ -1,8 +1,8 @@
 """The embedded vision-language model: a real Idefics3 of 1.4 million parameters, built from a config and a seed.
 
 Idefics3 because both transformers and vLLM run it natively, without torchvision.  Pictures are 32 x 32; a SigLIP-style
-tower reads 8 x 8 patches and hands four visual tokens to a Llama of three layers.  The tokenizer is a byte-level BPE over
-the words of the embedded data; every tag of the reasoning format is one token, every digit is one token.
+tower reads 8 x 8 patches and hands four visual tokens to a Llama of three layers.  The tokenizer is a byte-level BPE
+over the words of the embedded data; every tag of the reasoning format is one token, every digit is one token.
 """
 
 from __future__ import annotations
@@ -45,10 +45,14 @@ def build_tokenizer(corpus: Iterable[str]) -> Any:
     core.decoder = decoders.ByteLevel()
     special = [PAD, START, END, *IMAGE_SPECIAL]
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=VOCABULARY, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+    )
     core.train_from_iterator(corpus, trainer)
     # not special: decoding with skip_special_tokens must keep the tags, they are what the reader reads
-    core.add_tokens([AddedToken(tag, special=False, normalized=False) for name in TAGS for tag in (f"<{name}>", f"</{name}>")])
+    core.add_tokens(
+        [AddedToken(tag, special=False, normalized=False) for name in TAGS for tag in (f"<{name}>", f"</{name}>")]
+    )
     return PreTrainedTokenizerFast(
         tokenizer_object=core, pad_token=PAD, eos_token=END, bos_token=START, padding_side="left", model_max_length=512
     )
@@ -70,7 +74,9 @@ def build_config(tokenizer: Any) -> Any:
     """The sizes: widths of 128, three layers of text, four of vision, heads of 64 and 32."""
     from transformers import Idefics3Config
 
-    identity = {name: tokenizer.convert_tokens_to_ids(token) for name, token in (("pad", PAD), ("bos", START), ("eos", END))}
+    identity = {
+        name: tokenizer.convert_tokens_to_ids(token) for name, token in (("pad", PAD), ("bos", START), ("eos", END))
+    }
     special = {f"{name}_token_id": number for name, number in identity.items()}
     return Idefics3Config(
         image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
@@ -81,9 +87,9 @@ def build_config(tokenizer: Any) -> Any:
             "image_size": IMAGE_SIZE, "patch_size": PATCH_SIZE,
         },
         text_config={
-            "model_type": "llama", "hidden_size": 128, "intermediate_size": 384, "num_hidden_layers": 3, "num_attention_heads": 2,
-            "num_key_value_heads": 1, "head_dim": 64, "vocab_size": len(tokenizer), "max_position_embeddings": 512,
-            "tie_word_embeddings": True, **special,
+            "model_type": "llama", "hidden_size": 128, "intermediate_size": 384, "num_hidden_layers": 3,
+            "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 64, "vocab_size": len(tokenizer),
+            "max_position_embeddings": 512, "tie_word_embeddings": True, **special,
         },
         **special,
     )  # fmt: skip

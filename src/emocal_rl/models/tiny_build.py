@@ -1,10 +1,15 @@
 """Make the embedded base checkpoint: what a pretrained model is to a real run.
 
-    python -m emocal_rl.models.tiny_build OUT_DIR [--vision-steps 9000] [--caption-steps 4000] [--seed 0]
+    python -m emocal_rl.models.tiny_build OUT_DIR [--steps 8000 1200 400] [--seed 0]
 
-Two steps, on the training styles and training emojis only (the drawings of stages one and two; no votes are read):
-the vision tower learns which emoji a drawing shows, through a throw-away linear head, under strong changes of shape and
-colour; then the whole model learns to describe pictures in words.  About half an hour on one core.
+Three lessons, on the training styles and training emojis only (the drawings of stages one and two; no votes are read):
+
+1. see: the vision tower learns which emoji a drawing shows, through a throw-away linear head, under strong changes of
+   shape and colour;
+2. describe: the whole model learns to say in words what is drawn;
+3. follow: it learns to answer another question (what kind of thing is this?) in the structure it is asked for.
+
+About twenty minutes on one core.  Each lesson starts from the weights as stored (bfloat16) with a seed of its own.
 """
 
 from __future__ import annotations
@@ -12,6 +17,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +26,16 @@ import numpy as np
 from emocal_rl.data import emoji
 from emocal_rl.data.rows import Row
 from emocal_rl.models import tiny
+from emocal_rl.models.load import load, use_threads
 
 DESCRIBE = "Describe this picture."
+KIND = "What kind of thing is this?"
 VISIBLE = ("element", "human", "context", "interaction")
+Say = Callable[[Row], list[dict[str, Any]]]
 
 
 def training_rows() -> list[Row]:
-    """Every drawing of stages one and two, with either number of classes: never a test, validation or stage-three one."""
+    """Every drawing of stages one and two, with either number of classes: no test, validation or stage-three one."""
     splits = [emoji.load(classes)[split] for classes in (2, 3) for split in ("stage_one", "stage_two")]
     return list({row.id: row for rows in splits for row in rows}.values())
 
@@ -35,8 +44,21 @@ def corpus() -> list[str]:
     """Words the tokenizer should make short: prompts, labels, and what training pictures are described with."""
     from emocal_rl.rewards import FORMATS
 
-    fixed = [emoji.QUESTION, DESCRIBE, "user: assistant:", "people feel", *(f" {c}" for c in emoji.CANDIDATES[3]), *emoji.CANDIDATES[3]]
-    fixed += [FORMATS[name].instruction(labels) for name in ("emocaliber", "emocaliber_answer") for labels in emoji.CANDIDATES.values()]
+    fixed = [
+        emoji.QUESTION,
+        DESCRIBE,
+        KIND,
+        "this is",
+        "user: assistant:",
+        "people feel",
+        *(f" {c}" for c in emoji.CANDIDATES[3]),
+        *emoji.CANDIDATES[3],
+    ]
+    fixed += [
+        FORMATS[name].instruction(labels)
+        for name in ("emocaliber", "emocaliber_answer")
+        for labels in emoji.CANDIDATES.values()
+    ]
     return fixed * 200 + [text for row in training_rows() for text in row.parts.values()]
 
 
@@ -62,7 +84,9 @@ def disturb(x: Any) -> Any:
     theta[:, 0, 0], theta[:, 0, 1] = torch.cos(angle) * scale * aspect, -torch.sin(angle) * scale
     theta[:, 1, 0], theta[:, 1, 1] = torch.sin(angle) * scale, torch.cos(angle) * scale / aspect
     theta[:, :, 2] = spread(b, 2) * 0.3
-    x = 1 - grid_sample(1 - x, affine_grid(theta, list(x.shape), align_corners=False), align_corners=False)  # paper stays white
+    x = 1 - grid_sample(
+        1 - x, affine_grid(theta, list(x.shape), align_corners=False), align_corners=False
+    )  # paper stays white
     grey = torch.rand(b, 1, 1, 1) ** 2
     x = x * (1 - grey) + x.mean(1, keepdim=True) * grey
     x = ((x + 1) / 2).clamp(0, 1) ** torch.exp(spread(b, 1, 1, 1)) * 2 - 1
@@ -96,7 +120,7 @@ def descend(parameters: list[Any], loss_of: Any, steps: int, peak: float, name: 
             print(f"{name} {step + 1}/{steps}  loss {loss.item():.3f}  {time.monotonic() - began:.0f} s", flush=True)
 
 
-def learn_to_see(model: Any, rows: list[Row], steps: int, random: np.random.Generator) -> None:
+def learn_to_see(model: Any, processor: Any, rows: list[Row], steps: int, random: np.random.Generator) -> None:
     """Teach the vision tower which emoji is drawn."""
     import torch
 
@@ -110,59 +134,100 @@ def learn_to_see(model: Any, rows: list[Row], steps: int, random: np.random.Gene
         seen = tower(pixel_values=disturb(stored[index])).last_hidden_state.mean(1)
         return torch.nn.functional.cross_entropy(head(seen), which[index], label_smoothing=0.1)
 
-    descend([*tower.parameters(), *head.parameters()], loss, steps, 1e-3, "vision")
+    descend([*tower.parameters(), *head.parameters()], loss, steps, 1e-3, "see")
+
+
+def learn_to_write(
+    model: Any, processor: Any, rows: list[Row], say: Say, size: int, steps: int, peak: float, name: str
+) -> None:
+    """Teach the whole model the assistant's words of `say(row)`, in batches of `size` pictures."""
+    import torch
+
+    stored, opening = pixels(rows), processor.tokenizer.convert_tokens_to_ids("<|im_start|>")
+
+    def loss() -> Any:
+        index = torch.randint(0, len(rows), (size,))
+        chosen = [rows[i] for i in index]
+        texts = [str(processor.apply_chat_template(say(row), tokenize=False)) for row in chosen]
+        batch = processor(text=texts, images=[[row.image] for row in chosen], return_tensors="pt", padding=True)
+        batch["pixel_values"] = disturb(stored[index])[:, None]
+        # learnt: what follows the second turn's opening (its marker, "assistant" and ":"); the prompt is masked
+        second = (batch["input_ids"] == opening).cumsum(1) > 1
+        batch["labels"] = batch["input_ids"].masked_fill(~second, -100)
+        return model(**batch).loss
+
+    descend(list(model.parameters()), loss, steps, peak, name)
 
 
 def learn_to_describe(model: Any, processor: Any, rows: list[Row], steps: int, random: np.random.Generator) -> None:
     """Teach the whole model to say in words what is drawn."""
+
+    def say(row: Row) -> list[dict[str, Any]]:
+        return turns(DESCRIBE, "".join(f"<{part}>{row.parts[part]}</{part}>" for part in VISIBLE))
+
+    learn_to_write(model, processor, rows, say, 64, steps, 1e-3, "describe")
+
+
+def learn_to_follow(model: Any, processor: Any, rows: list[Row], steps: int, random: np.random.Generator) -> None:
+    """Teach the structure of an answer on a question that has nothing to do with sentiment."""
+    from emocal_rl.rewards import FORMATS
+
+    form, kinds = FORMATS["emocaliber_answer"], sorted({row.parts["context"] for row in rows})
+
+    def say(row: Row) -> list[dict[str, Any]]:
+        kind = row.parts["context"]
+        others = random.permutation([other for other in kinds if other != kind])[: random.integers(1, 4)]
+        options = [str(option) for option in random.permutation([kind, *others])]
+        answer = form.write({**row.parts, "analysis": f"this is {kind}"}, kind)
+        return turns(f"{KIND} {form.instruction(options)}", answer)
+
+    learn_to_write(model, processor, rows, say, 48, steps, 5e-4, "follow")
+
+
+def turns(question: str, answer: str) -> list[dict[str, Any]]:
+    """A picture with a question, and its answer, as chat messages."""
+    asked = [{"type": "image"}, {"type": "text", "text": question}]
+    return [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
+
+
+LESSONS = (learn_to_see, learn_to_describe, learn_to_follow)
+
+
+def teach(out: Path, lesson: int, steps: int, seed: int) -> None:
+    """One lesson for the checkpoint in `out`, in place."""
     import torch
 
-    texts = [describe(processor, row) for row in rows]
-    stored = pixels(rows)
-
-    def loss() -> Any:
-        index = random.integers(0, len(rows), 64)
-        batch = processor(text=[texts[i] for i in index], images=[[rows[i].image] for i in index], return_tensors="pt", padding=True)
-        batch["pixel_values"] = disturb(stored[torch.from_numpy(index)])[:, None]
-        # only the description is learnt: everything up to the assistant's first word is masked
-        opened = (batch["input_ids"] == processor.tokenizer.convert_tokens_to_ids("<element>")).cumsum(1) > 0
-        batch["labels"] = batch["input_ids"].masked_fill(~opened, -100)
-        return model(**batch).loss
-
-    descend(list(model.parameters()), loss, steps, 1e-3, "captions")
+    torch.manual_seed(1000 * lesson + seed)
+    model, processor = load(str(out))
+    LESSONS[lesson](model, processor, training_rows(), steps, np.random.default_rng([seed, lesson]))
+    save(model, processor, out)
 
 
-def describe(processor: Any, row: Row) -> str:
-    """One training text: the prompt and what can be seen."""
-    seen = "".join(f"<{part}>{row.parts[part]}</{part}>" for part in VISIBLE)
-    chat = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": DESCRIBE}]}, {"role": "assistant", "content": seen}]
-    return str(processor.apply_chat_template(chat, tokenize=False))
-
-
-def build(out: Path, vision_steps: int, caption_steps: int, seed: int) -> None:
-    """Build, train and save the base checkpoint (bfloat16)."""
+def save(model: Any, processor: Any, out: Path) -> None:
+    """Model (bfloat16) and processor."""
     import torch
 
-    torch.set_num_threads(1)
-    torch.manual_seed(seed)
-    random, rows = np.random.default_rng(seed), training_rows()
-    processor = tiny.build_processor(corpus())
-    model = tiny.build_model(processor.tokenizer, seed)
-    print(f"{sum(p.numel() for p in model.parameters()):,} parameters, {len(processor.tokenizer)} tokens, {len(rows)} pictures")
-    learn_to_see(model, rows, vision_steps, random)
-    learn_to_describe(model, processor, rows, caption_steps, random)
     model.to(torch.bfloat16).save_pretrained(out)
     processor.save_pretrained(out)
 
 
+def build(out: Path, steps: Sequence[int], seed: int) -> None:
+    """Build from a config, teach the lessons, leave the checkpoint in `out`."""
+    use_threads(1)
+    processor = tiny.build_processor(corpus())
+    save(tiny.build_model(processor.tokenizer, seed), processor, out)
+    for lesson, count in enumerate(steps):
+        teach(out, lesson, count, seed)
+
+
 def main() -> None:
+    """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="folder to write")
-    parser.add_argument("--vision-steps", type=int, default=9000)
-    parser.add_argument("--caption-steps", type=int, default=4000)
+    parser.add_argument("--steps", type=int, nargs=3, default=(8000, 1200, 400), help="of the three lessons")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    build(options.out, options.vision_steps, options.caption_steps, options.seed)
+    build(options.out, options.steps, options.seed)
 
 
 if __name__ == "__main__":

@@ -13,12 +13,14 @@ from emocal_rl.data.augment import jitter
 from emocal_rl.data.prompts import question
 from emocal_rl.rewards import Format
 
+
 def reasoning(row: Row, label: str) -> dict[str, str]:
     """The five parts for a training target: what can be seen, then the conclusion."""
     return {**row.parts, "analysis": f"people feel {label}"}
 
 
 def prompt_columns(row: Row, form: Format) -> dict[str, Any]:
+    """The picture and the prompt, without the picture's place in it."""
     # the content stays a string: Arrow would pad mixed text and image parts with None; TRL puts the picture in front
     return {"prompt": [{"role": "user", "content": question(row, form)}], "image": row.image}
 
@@ -46,4 +48,3 @@ def dataset(rows: Iterable[Row], example: Callable[[Row], dict[str, Any]], augme
 
     random = np.random.default_rng([seed, 1])
     return Dataset.from_list([example(replace(row, image=jitter(row.image, random, augment))) for row in rows])
-

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emocal_rl.adapters.trl import TrlReward
-from emocal_rl.data import DataSet, visits
+from emocal_rl.data import DataSet, Row, visits
 from emocal_rl.models.load import image_token_ids
 from emocal_rl.preflight import reward_of
 from emocal_rl.train.examples import dataset, drawn_label, rl_example
@@ -22,19 +22,29 @@ def train_grpo(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any
     """One GRPO stage.  Advantages are not divided by the group's deviation unless the recipe says so."""
     from trl import GRPOConfig, GRPOTrainer
 
-    ours = {"scale_rewards": "none", "shuffle_dataset": False, "generation_kwargs": {"suppress_tokens": image_token_ids(model, processor)}}
+    ours = {
+        "scale_rewards": "none",
+        "shuffle_dataset": False,
+        "generation_kwargs": {"suppress_tokens": image_token_ids(model, processor)},
+    }
     args = GRPOConfig(**arguments(stage, run, recipe.seed, **ours))
     reward = reward_of(stage)
     random = np.random.default_rng([recipe.seed, 2])
     rows = visits(data.split(stage.split), prompts_needed(args), recipe.seed)
-    label = {"annotator": lambda row: drawn_label(row, random), "votes": lambda row: row.label, "majority": lambda row: row.label}[stage.target]
-    examples = dataset(rows, lambda row: rl_example(row, reward.format, label(row)), stage.augment, recipe.seed)
-    trainer = GRPOTrainer(model=model, reward_funcs=TrlReward(reward), args=args, train_dataset=examples, processing_class=processor)
+
+    def example(row: Row) -> dict[str, Any]:
+        label = drawn_label(row, random) if stage.target == "annotator" else row.label
+        return rl_example(row, reward.format, label)
+
+    examples = dataset(rows, example, stage.augment, recipe.seed)
+    trainer = GRPOTrainer(
+        model=model, reward_funcs=TrlReward(reward), args=args, train_dataset=examples, processing_class=processor
+    )
     fit(trainer, stage, run)
     save(trainer, processor, run, stage)
 
 
 def prompts_needed(args: Any) -> int:
-    """Distinct prompts for all optimiser steps: each is answered `num_generations` times and used `num_iterations` times."""
+    """Distinct prompts for all steps: each is answered `num_generations` times and used `num_iterations` times."""
     rollouts = args.max_steps * args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
     return int(-(-rollouts // (args.num_generations * args.num_iterations)))

@@ -13,8 +13,8 @@ from emocal_rl import files
 from emocal_rl.data import DataSet
 from emocal_rl.data import load as load_data
 from emocal_rl.evaluate.generate import complete, records
-from emocal_rl.evaluate.report import write_report
 from emocal_rl.evaluate.pictures import picture_of
+from emocal_rl.evaluate.report import write_report
 from emocal_rl.models.load import load as load_model
 from emocal_rl.models.load import use_threads
 from emocal_rl.rewards import FORMATS, Reward
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 def train(recipe: Recipe, run: Run) -> dict[str, Any]:
     """Run or resume a recipe in its run directory; returns the report's numbers.
 
-    Finished stages and evaluations are not repeated: a stage is finished when its model is saved, an evaluation when its
-    records are.
+    Finished stages and evaluations are not repeated: a stage is finished when its model is saved, an evaluation when
+    its records are.
     """
     quieten()
     use_threads(recipe.model.threads)
@@ -60,13 +60,17 @@ def train_stage(recipe: Recipe, stage: Stage, run: Run, data: DataSet, start: st
     gc.collect()
 
 
-def confidences(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, processor: Any) -> Mapping[str, float]:
+def confidences(
+    recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, processor: Any
+) -> Mapping[str, float]:
     """The stage's confidence labels, sampled once and kept in the run directory so that a resume learns the same."""
     if stage.labels is None:
         return {}
     path = run.path / "records" / f"{stage.name}-labels.json"
     if not path.exists():
-        found = hit_rate(data.split(stage.split), model, processor, stage.labels, recipe.seed, recipe.evaluation.batch_size)
+        found = hit_rate(
+            data.split(stage.split), model, processor, stage.labels, recipe.seed, recipe.evaluation.batch_size
+        )
         files.write_json(path, found)
     return dict(json.loads(path.read_text("utf-8")))
 

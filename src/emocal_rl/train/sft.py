@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from emocal_rl.run import Run
 
 
-def train_sft(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, processor: Any, labels: Mapping[str, float]) -> None:
+def train_sft(
+    recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, processor: Any, labels: Mapping[str, float]
+) -> None:
     """One supervised stage on TRL's SFTTrainer.
 
     Args:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import PrinterCallback, TrainerCallback
 
+from emocal_rl.checkpoints import step_of
 from emocal_rl.progress import stage_progress
 
 if TYPE_CHECKING:
@@ -39,22 +40,36 @@ def arguments(stage: Stage, run: Run, seed: int, **ours: Any) -> dict[str, Any]:
     }
 
 
+# Which of the trainer's numbers stand beside the progress bar, and under what name.
+SHOWN = {
+    "loss": "loss",
+    "reward": "reward",
+    "train/accuracy": "acc",
+    "train/confidence": "conf",
+    "train/brier": "Brier",
+}
+
+
 class Recorder(TrainerCallback):  # type: ignore[misc]
     """Writes the trainer's logs to `metrics.jsonl` and moves the progress bar."""
-
-    SHOWN = {"loss": "loss", "reward": "reward", "train/accuracy": "acc", "train/confidence": "conf", "train/brier": "Brier"}
 
     def __init__(self, run: Run, stage: str, tick: Any) -> None:
         self.run, self.stage, self.tick = run, stage, tick
         self.last: dict[str, float] = {}
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
-        numbers = {key: value for key, value in (logs or {}).items() if isinstance(value, int | float) and math.isfinite(value)}
+        """Keep a copy of what the trainer logs."""
+        numbers = {
+            key: value for key, value in (logs or {}).items() if isinstance(value, int | float) and math.isfinite(value)
+        }
         if state.is_world_process_zero and "train_runtime" not in numbers:
-            self.run.log_metrics({"stage": self.stage, "step": state.global_step, "max_steps": state.max_steps, **numbers})
-        self.last = {name: numbers[key] for key, name in self.SHOWN.items() if key in numbers}
+            self.run.log_metrics(
+                {"stage": self.stage, "step": state.global_step, "max_steps": state.max_steps, **numbers}
+            )
+        self.last = {name: numbers[key] for key, name in SHOWN.items() if key in numbers}
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Move the bar."""
         self.tick(state.global_step, **self.last)
 
 
@@ -62,7 +77,7 @@ def fit(trainer: Any, stage: Stage, run: Run) -> None:
     """Train from the last complete checkpoint, or from the start, with progress and logs."""
     checkpoint = run.last_checkpoint(stage.name)
     trainer.remove_callback(PrinterCallback)  # prints whole log dictionaries; ours are in metrics.jsonl
-    with stage_progress(stage.name, int(trainer.args.max_steps), stage.algorithm) as tick:
+    with stage_progress(stage.name, int(trainer.args.max_steps), stage.algorithm, start=step_of(checkpoint)) as tick:
         trainer.add_callback(Recorder(run, stage.name, tick))
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 

@@ -1,0 +1,1 @@
+"""Committed benchmarks: each prints the figures that README and docs quote."""

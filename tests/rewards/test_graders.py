@@ -1,0 +1,118 @@
+import pytest
+
+from emocal_rl.errors import UserError
+from emocal_rl.rewards import FORMATS, GRADERS, Reply, Reward
+from emocal_rl.rewards.graders import find_grader
+from emocal_rl.rewards.graders.open import number
+
+
+def graded(name, answer, target, **options):
+    return find_grader({"use": name, **options})(Reply("", answer=answer), target)
+
+
+VOTES = {"candidates": ["negative", "positive"], "votes": [3, 17], "label": "positive"}
+
+
+@pytest.mark.parametrize(("name", "answer", "target", "expected"), [
+    ("label", "positive", VOTES, 1.0),
+    ("label", "negative", VOTES, 0.0),
+    ("label", "positive", {"label": " POSITIVE. "}, 1.0),
+    ("label", "positive", {"label": None}, None),
+    ("label", "cheerfulness", {"label": "cheerfullness", "aliases": {"cheerfulness": "cheerfullness"}}, 1.0),
+    ("label", "3", {"label": 3}, 1.0),
+    ("votes", "positive", VOTES, 0.85),
+    ("votes", "negative", VOTES, 0.15),
+    ("votes", "elated", VOTES, 0.0),
+    ("votes", "positive", {**VOTES, "votes": [0, 0]}, None),
+    # what Arrow, JSON and other loaders make of the same votes
+    ("votes", "positive", {"votes": {"negative": 3, "positive": 17, "elated": None}}, 0.85),
+    ("votes", "positive", {"votes": '{"negative": 3, "positive": 17}'}, 0.85),
+    ("votes", "positive", {"candidates": ["negative", "positive", "elated"], "votes": [3, 17, None]}, 0.85),
+    ("votes", "positive", {"votes": {"negative": 0.15, "positive": 0.85}}, 0.85),
+    ("numeric", "1,234.0", {"label": "1234"}, 1.0),
+    ("numeric", "3/4", {"label": 0.75}, 1.0),
+    ("numeric", "75%", {"label": 0.75}, 1.0),
+    ("numeric", "$5.", {"label": 5}, 1.0),
+    ("numeric", "five", {"label": 5}, 0.0),
+    ("numeric", "5.1", {"label": 5}, 0.0),
+    ("numeric", "5", {"label": None}, None),
+    ("choice", "B", {"candidates": ["Rome", "Paris"], "label": "B"}, 1.0),
+    ("choice", "(b) Paris", {"candidates": ["Rome", "Paris"], "label": "Paris"}, 1.0),
+    ("choice", "B. Rome", {"candidates": ["Rome", "Paris"], "label": "B"}, 0.0),
+    ("choice", "c", {"label": "C"}, 1.0),
+    ("choice", "no idea", {"candidates": ["Rome", "Paris"], "label": "B"}, 0.0),
+    ("judge", "Paris", {"judge": 0.8}, 0.8),
+    ("judge", "Paris", {"judge": {"paris": 0.9}}, 0.9),
+    ("judge", "Rome", {"judge": {"paris": 0.9}}, None),
+    ("judge", "Rome", {"judge": None}, None),
+    ("taxonomy", "rage", {"label": "rage", "taxonomy": {"rage": "anger", "envy": "anger"}}, 1.0),
+    ("taxonomy", "zest", {"label": "rage", "taxonomy": {"rage": "anger", "zest": "joy"}}, 0.0),
+])  # fmt: skip
+def test_grades(name, answer, target, expected):
+    assert graded(name, answer, target) == (expected if expected is None else pytest.approx(expected))
+
+
+def test_options():
+    assert graded("numeric", "5.1", {"label": 5}, tolerance=0.05) == 1.0
+    assert graded("judge", "x", {"p": 0.4}, key="p") == 0.4
+    target = {"label": "rage", "taxonomy": {"rage": "anger", "envy": "anger"}}
+    assert graded("taxonomy", "envy", target, partial=0.5) == 0.5
+    assert graded("taxonomy", "anger", target, partial=0.5) == 0.5
+
+
+@pytest.mark.parametrize(("text", "value"), [
+    ("-1.5e3", -1500.0), ("1/0", None), ("1e999", None), ("12,34", None), ("", None), ("1" * 65, None), (".5", 0.5),
+    ("1/2/4", 2.0),
+])  # fmt: skip
+def test_numbers(text, value):
+    assert number(text) == value
+
+
+@pytest.mark.parametrize(("name", "target", "text"), [
+    ("label", {"x": 1}, r"grader 'label': the target has no 'label': it has \['x'\]"),
+    ("votes", {"label": 1}, r"the target has no 'votes': it has \['label'\]"),
+    ("votes", {"candidates": ["a"], "votes": [1, 2]}, "has 2 numbers for candidates"),
+    ("votes", {"votes": {"a": -1}}, "must be finite and not negative"),
+    ("votes", {"votes": "{"}, "is not valid JSON"),
+    ("votes", {"votes": 3}, "must be a mapping or its JSON text, got int"),
+    ("numeric", {"label": "five"}, "target\\['label'\\] is not a number: 'five'"),
+    ("judge", {}, "the target has no 'judge'"),
+])  # fmt: skip
+def test_targets_that_do_not_hold_what_is_needed(name, target, text):
+    with pytest.raises(UserError, match=text):
+        graded(name, "a", target)
+
+
+@pytest.mark.parametrize(("spec", "text"), [
+    ("lable", r"unknown grader 'lable'; did you mean 'label'\? Your own is written 'module:function'"),
+    ({"use": "numeric", "tolerence": 1}, "grader 'numeric' has no option 'tolerence'; did you mean 'tolerance'?"),
+    ("math:pi", "math:pi is not a function"),
+])  # fmt: skip
+def test_unknown_graders_and_options(spec, text):
+    with pytest.raises(UserError, match=text):
+        find_grader(spec)
+
+
+def test_a_grader_that_leaves_the_unit_interval_is_refused():
+    reward = Reward({"correct": 1.0}, format="rlcr_short", grader=lambda reply, target: 1.5)
+    text = "<think>x</think><answer>a</answer><confidence>0.5</confidence>"
+    with pytest.raises(UserError, match=r"grader: correctness must lie in \[0, 1\], got 1.5 for answer 'a'"):
+        reward([text], [{}])
+
+
+def test_not_a_number_means_cannot_be_graded():
+    reward = Reward({"correct": 1.0}, format="rlcr_short", grader=lambda reply, target: float("nan"))
+    text = "<think>x</think><answer>a</answer><confidence>0.5</confidence>"
+    assert reward([text], [{}])[0].total is None
+
+
+def test_aliases_let_the_right_spelling_pass_the_reader():
+    target = {"candidates": ["cheerfullness", "zest"], "label": "cheerfullness", "aliases": {"cheerfulness": "cheerfullness"}}
+    reward = Reward({"correct": 1.0}, format="rlcr_short", grader="label")
+    text = FORMATS["rlcr_short"].write({"think": "x"}, "Cheerfulness", 0.5)
+    [row] = reward([text], [target])
+    assert (row.reply.answer, row.total) == ("cheerfullness", 1.0)
+
+
+def test_every_grader_is_documented():
+    assert all(">>>" in (grader.__doc__ or "") for grader in GRADERS.values())

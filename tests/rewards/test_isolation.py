@@ -1,0 +1,89 @@
+"""The package on its own: numpy only, quick to import, and at home in other processes."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from emocal_rl.rewards import Reward
+
+SOURCE = str(Path(__file__).parents[2] / "src")
+
+
+def python(code, **environment):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(code)], capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": SOURCE, **environment},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_it_needs_numpy_only():
+    out = python("""
+        import importlib.abc, sys
+
+        class Wall(importlib.abc.MetaPathFinder):
+            def find_spec(self, name, path=None, target=None):
+                if name.split(".")[0] in {"torch", "scipy", "pydantic", "yaml", "pandas", "transformers", "trl", "sklearn"}:
+                    raise ImportError(name)
+
+        sys.meta_path.insert(0, Wall())
+        import emocal_rl.rewards as r
+        print(r.judge(r.preset("rlcr").reward()).sound, [m for m in sys.modules if m.startswith("emocal_rl.")
+              and not m.startswith(("emocal_rl.rewards", "emocal_rl.errors"))])
+    """)
+    assert out == "True []"
+
+
+def test_it_is_imported_in_a_fifth_of_a_second():
+    code = "import time; start = time.process_time(); import emocal_rl.rewards; print(time.process_time() - start)"
+    assert min(float(python(code, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")) for _ in range(5)) < 0.2
+
+
+def test_the_top_of_the_package_loads_nothing():
+    assert python("import sys; import emocal_rl; print('numpy' in sys.modules)") == "False"
+
+
+RULE = """
+from emocal_rl.rewards import Rule, rule
+
+
+@rule(proper=True, low=lambda k: -k, high=0.0)
+def sharp(k: float = 2.0) -> Rule:
+    \"\"\"Mine.\"\"\"
+    return Rule(right=lambda c: -k * (1 - c) ** 2, wrong=lambda c: -k * c**2)
+
+
+def lenient(reply, target):
+    return 1.0
+"""
+
+
+@pytest.fixture
+def own_module(tmp_path, monkeypatch):
+    (tmp_path / "my_rules.py").write_text(RULE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([SOURCE, str(tmp_path)]))
+    yield
+    from emocal_rl.rewards import RULES
+
+    RULES.pop("sharp", None)
+    sys.modules.pop("my_rules", None)
+
+
+def total(reward):
+    text = "<think>x</think><answer>a</answer><confidence>0.5</confidence>"
+    return reward([text], [{"label": "a"}])[0].total
+
+
+def test_rules_and_graders_of_ones_own_work_in_a_spawned_process(own_module):
+    terms = {"correct": 1.0, "mine": {"use": "my_rules:sharp", "weight": 0.5, "k": 3.0}}
+    reward = Reward(terms, format="rlcr_short", grader="my_rules:lenient")
+    assert total(reward) == 1 - 0.5 * 3 * 0.25
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        assert pool.map(total, [reward]) == [total(reward)]
