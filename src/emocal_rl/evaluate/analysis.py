@@ -122,7 +122,7 @@ def analyse(run: RunFiles, resamples: int | None = None, seed: int | None = None
         result = _split(run, split, calibrators if split != fit_split else {}, resamples, seed, notes)
         if result is not None:
             splits[split] = result
-    notes += _unread(run, splits)
+    notes += _unread(run, [s for s in splits.values() if s.name != fit_split])
     return Analysis(run, run.before, after, splits, fit_split, tuple(notes), resamples, seed)
 
 
@@ -229,10 +229,10 @@ def _closed(table: Mapping[str, System], resampler: Resampler) -> tuple[float, f
     return share_closed(first, second, bound, resampler)
 
 
-def _unread(run: RunFiles, splits: Mapping[str, SplitResult]) -> list[str]:
+def _unread(run: RunFiles, splits: Sequence[SplitResult]) -> list[str]:
     """Where so many replies could not be read that the confidence metrics speak of a selection."""
     found = []
-    for split in splits.values():
+    for split in splits:
         for role, stage in (("before", run.before), ("after", run.after)):
             share = split.value(role, "parse_rate")
             if share is not None and share < READABLE:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -158,6 +159,7 @@ class Sample:
         """The same answers with other confidences (recalibration). Rows that state none keep stating none."""
         return Sample(np.where(np.isnan(self.confidence), np.nan, confidence), self.correct, self.readable)
 
+    @cached_property
     def index(self) -> tuple[Array, Ints]:
         """Distinct stated values (K,) ascending, and for each row its position among them (-1: none stated)."""
         stated = ~np.isnan(self.confidence)
@@ -168,7 +170,7 @@ class Sample:
 
     def cells(self) -> Cells:
         """The cells of all rows, without a batch axis."""
-        values, position = self.index()
+        values, position = self.index
         stated = position >= 0
         count = np.bincount(position[stated], minlength=values.size).astype(np.float64)
         right = np.bincount(position[stated], weights=self.correct[stated], minlength=values.size)

@@ -142,8 +142,13 @@ def _pooled_table(split: Mapping[str, Any]) -> str:
         cells = "".join(_change(m, variant["before"][m]["value"], variant["after"][m]["value"],
                                 variant["after minus before"][m]) for m in TABLE)  # fmt: skip
         runs = f"<small>{len(variant['runs'])} runs</small>"
-        rows.append(f"<tr><td><b>{text(name)}</b>{runs}</td>{cells}{_closed(closed)}</tr>")
+        rows.append(f"<tr><td><b>{_breakable(name)}</b>{runs}</td>{cells}{_closed(closed)}</tr>")
     return table(["variant", *(LABELS[m] for m in TABLE), "gap closed"], rows, "score")
+
+
+def _breakable(name: str) -> str:
+    """A dotted recipe key that may wrap where it reads well."""
+    return text(name).replace(".", ".<wbr>").replace("=", "=<wbr>")
 
 
 def _run_table(split: Mapping[str, Any]) -> str:

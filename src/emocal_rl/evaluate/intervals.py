@@ -52,9 +52,8 @@ class Resampler:
         """Resample rows; rows that are identical in all the given samples are pooled first."""
         unit = np.zeros(len(samples[0]), np.int64)
         for sample in samples:
-            for column in (sample.confidence, sample.correct, sample.readable):
-                code = np.unique(column, return_inverse=True)[1]
-                unit = np.unique(unit * (int(code.max()) + 1) + code, return_inverse=True)[1].astype(np.int64)
+            for code in (sample.index[1] + 1, _codes(sample.correct), sample.readable.astype(np.int64)):
+                unit = _relabelled(unit * (int(code.max()) + 1) + code)
         repeats = np.bincount(unit).astype(np.float64)
         return cls(unit, repeats / unit.size, unit.size, repeats, resamples, seed)
 
@@ -74,7 +73,7 @@ class Resampler:
 
     def tally(self, sample: Sample, values: Array | None = None) -> Tally:
         """Per-unit cells of a sample, on its own values or on a common grid that contains them."""
-        own, position = sample.index()
+        own, position = sample.index
         grid = own if values is None else values
         stated = position >= 0
         column = np.searchsorted(grid, own)[position[stated]]
@@ -99,6 +98,21 @@ class Resampler:
             for name in names:
                 chunks[name].append(MEASURES[name].core(cells))
         return {name: np.concatenate(parts) if parts else np.empty(0) for name, parts in chunks.items()}
+
+
+def _codes(values: Array) -> Ints:
+    """Whole numbers that are equal where the values are; correctness is mostly 0 or 1, which needs no sorting."""
+    if np.isin(values, (0.0, 1.0)).all():
+        return values.astype(np.int64)
+    return np.unique(values, return_inverse=True)[1].astype(np.int64)
+
+
+def _relabelled(codes: Ints) -> Ints:
+    """The same partition with labels 0 .. U - 1, by counting where codes are few and by sorting where they are many."""
+    if codes.max() > 8 * codes.size:
+        return np.unique(codes, return_inverse=True)[1].astype(np.int64)
+    used = np.bincount(codes) > 0
+    return (np.cumsum(used) - 1)[codes].astype(np.int64)
 
 
 @dataclass(frozen=True)

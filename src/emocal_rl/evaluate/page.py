@@ -46,8 +46,8 @@ def _opening(analysis: Analysis, metrics: Mapping[str, Any], drawn: Mapping[str,
     )
     return (
         f'<p class="kicker">{text(kicker)}</p><h1>{headline(metrics["headline"])}</h1>'
-        + paragraphs(analysis.notes, "note")
         + figure(drawn.get("before_after.png"), caption)
+        + paragraphs(analysis.notes, "note")
     )
 
 
