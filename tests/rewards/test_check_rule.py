@@ -30,5 +30,5 @@ def test_what_will_go_wrong_is_said_in_words(rule, words):
 
 
 def test_a_rule_that_cannot_travel_is_reported():
-    rule = Rule(right=lambda c: c - 1, wrong=lambda c: 0 * c, name="lost", address="no_such_module:lost", low=-1, high=0)
-    assert any("cannot be sent to another process: no_such_module:lost" in problem for problem in check_rule(rule))
+    rule = Rule(right=lambda c: c - 1, wrong=lambda c: 0 * c, name="lost", address="nowhere:lost", low=-1, high=0)
+    assert any("cannot be sent to another process: nowhere:lost" in problem for problem in check_rule(rule))

@@ -10,8 +10,9 @@ from emocal_rl.rewards.formats import find_format
 from emocal_rl.rewards.formats.matching import match
 
 LABELS = ["negative", "positive", "neutral"]
-PARTS = {name: f"about {name}" for name in ("element", "human", "context", "interaction", "analysis", "think")}
-INNER = "".join(f"<{name}>{PARTS[name]}</{name}>" for name in ("element", "human", "context", "interaction", "analysis"))
+FIVE = ("element", "human", "context", "interaction", "analysis")
+PARTS = {name: f"about {name}" for name in (*FIVE, "think")}
+INNER = "".join(f"<{name}>{PARTS[name]}</{name}>" for name in FIVE)
 GOOD = f"<think>{INNER}</think><answer>positive</answer><confidence>0.73</confidence>"
 SHARES = {"positive": 0.7, "neutral": 0.2, "negative": 0.1}
 every_format = pytest.mark.parametrize("name", FORMATS)
@@ -76,7 +77,7 @@ def test_the_grid_lies_within_what_the_reader_lets_through(name):
 
 
 @every_format
-@pytest.mark.parametrize("text", ["", " ", "\n", "I do not know.", "<", "{", "Answer:", "Confidence:", "<think>", "\x00"])
+@pytest.mark.parametrize("text", ["", " ", "\n", "I do not know.", "<", "{", "Answer:", "Confidence:", "<think>"])
 def test_every_fault_is_a_known_word(name, text):
     assert FORMATS[name].read(text, LABELS).fault in FAULTS
 
@@ -120,7 +121,8 @@ def test_a_cut_off_completion_is_a_fault(name):
     (GOOD.replace("</confidence>", ""), "no_confidence"),
     (GOOD.replace("0.73", ""), "no_confidence"),
     *[(GOOD.replace("0.73", bad), "confidence_not_a_number")
-      for bad in ("high", "73%", "1e-3", "nan", "inf", "-0.5", "+0.5", "0,73", "0.7.3", "0_5", "٠.٥", "0.5 0.6", "0" * 99)],
+      for bad in ("high", "73%", *"+-", "1e-3", "nan", "inf", "-0.5", "+0.5", "0,73", "0.7.3", "0_5", "٠.٥", "0.5 0.6",
+                  "0" * 99)],
     *[(GOOD.replace("0.73", bad), "confidence_out_of_range") for bad in ("0", "1", "1.0", "0.00", "73", "1.01")],
 ])  # fmt: skip
 def test_each_fault_of_the_main_format(text, expected):
@@ -168,8 +170,8 @@ def test_the_published_reader_is_reproduced(text, expected):
 
 
 @pytest.mark.parametrize(("said", "read"), [
-    ("Positive!", "positive"), ("**positive**", "positive"), ("elated", "elated"), ("positive or not", "positive or not"),
-    ("", "(empty)"),
+    ("Positive!", "positive"), ("**positive**", "positive"), ("elated", "elated"), ("", "(empty)"),
+    ("positive or not", "positive or not"),
 ])  # fmt: skip
 def test_the_published_reader_takes_one_word_of_any_kind(said, read):
     assert FORMATS["emocaliber_code"].read(GOOD.replace("positive", said), LABELS).answer == read
@@ -232,7 +234,8 @@ def test_each_fault_of_the_other_formats(name, text, expected):
     ([("elated", 0.5), ("negative", 0.3), ("neutral", 0.2)], "answer_not_a_candidate"),
 ])  # fmt: skip
 def test_guesses(row, expected):
-    blocks = "".join(f"<answer{i}>{name}</answer{i}><confidence{i}>{c}</confidence{i}>" for i, (name, c) in enumerate(row, 1))
+    blocks = "".join(f"<answer{i}>{name}</answer{i}><confidence{i}>{c}</confidence{i}>"
+                     for i, (name, c) in enumerate(row, 1))
     assert fault(f"<think>a</think>{blocks}", "guesses") == expected
 
 

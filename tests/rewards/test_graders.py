@@ -107,7 +107,8 @@ def test_not_a_number_means_cannot_be_graded():
 
 
 def test_aliases_let_the_right_spelling_pass_the_reader():
-    target = {"candidates": ["cheerfullness", "zest"], "label": "cheerfullness", "aliases": {"cheerfulness": "cheerfullness"}}
+    target = {"candidates": ["cheerfullness", "zest"], "label": "cheerfullness"}
+    target["aliases"] = {"cheerfulness": "cheerfullness"}
     reward = Reward({"correct": 1.0}, format="rlcr_short", grader="label")
     text = FORMATS["rlcr_short"].write({"think": "x"}, "Cheerfulness", 0.5)
     [row] = reward([text], [target])

@@ -66,7 +66,7 @@ def test_targets_keep_the_mean_and_own_share_is_what_it_says(name, size):
 @pytest.mark.parametrize(("target", "text"), [
     ("group_maen", "reward.brier: unknown target 'group_maen'; did you mean 'group_mean'?"),
     ({"use": "mixed", "own": 2}, "reward.brier: mixed: own must lie in [0, 1], got 2"),
-    ({"use": "mixed", "share": 0.5}, "reward.brier: target 'mixed': mixed() got an unexpected keyword argument 'share'"),
+    ({"use": "mixed", "a": 0.5}, "reward.brier: target 'mixed': mixed() got an unexpected keyword argument 'a'"),
 ])  # fmt: skip
 def test_mistakes_are_named(target, text):
     with pytest.raises(UserError) as error:

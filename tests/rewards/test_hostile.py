@@ -13,11 +13,12 @@ from emocal_rl.rewards import FAULTS, FORMATS, Reward
 LABELS = ["negative", "positive"]
 TARGET = {"candidates": LABELS, "votes": [3, 17], "label": "positive"}
 PIECES = [
-    "<think>", "</think>", "<element>", "</element>", "<human>", "</human>", "<context>", "</context>", "<interaction>",
-    "</interaction>", "<analysis>", "</analysis>", "<answer>", "</answer>", "<confidence>", "</confidence>", "<answer1>",
-    "</answer1>", "<confidence1>", "</confidence1>", "<distribution>", "</distribution>", "Answer:", "Confidence:", '"answer"',
-    '"confidence"', "positive", "negative", "0.5", "1", "0", "7", "85%", ":", ",", "{", "}", "[", "]", '"', "\\", "\n", " ",
-    "nan", "1e999", "-", "\x00", "\ud800", "İ", "ﬁ", "\u2028", "🙂", "a" * 50, "9" * 50, "probably",
+    "<think>", "</think>", "<element>", "</element>", "<human>", "</human>", "<context>", "</context>",
+    "<interaction>", "</interaction>", "<analysis>", "</analysis>", "<answer>", "</answer>", "<confidence>",
+    "</confidence>", "<answer1>", "</answer1>", "<confidence1>", "</confidence1>", "<distribution>", "</distribution>",
+    "Answer:", "Confidence:", '"answer"', '"confidence"', "positive", "negative", "0.5", "1", "0", "7", "85%", ":", ",",
+    "{", "}", "[", "]", '"', "\\", "\n", " ", "nan", "1e999", "-", "\x00", "\ud800", "İ", "ﬁ", "\u2028", "🙂",
+    "a" * 50, "9" * 50, "probably",
 ]  # fmt: skip
 
 
@@ -71,8 +72,9 @@ def test_any_unicode(reward, text):
 
 
 def attacks(size):
-    for unit in ("<think>", "<element>", "</think>", "<answer>", "<answer></answer>", "<think></think>", "{", "[", '"answer"',
-                 '{"answer":', "Answer:", "Confidence:", "Answer: x, ", " ", "<", "0", "a:", ",", "\n", '"answer":{'):
+    for unit in ("<think>", "<element>", "</think>", "<answer>", "<answer></answer>", "<think></think>", "{", "[", " ",
+                 '"answer"', '{"answer":', '"answer":{', "Answer:", "Confidence:", "Answer: x, ", "<", "0", "a:", ",",
+                 "\n"):
         yield unit * (size // len(unit))
     inner = "".join(f"<{name}>x</{name}>" for name in ("element", "human", "context", "interaction", "analysis"))
     yield f"<think>{inner}</think><answer>{'a ' * (size // 2)}</answer><confidence>0.5</confidence>"

@@ -72,8 +72,8 @@ def test_a_rule_without_correctness_is_refused():
 
 def test_an_inverted_floor_is_refused():
     assert problem(judge(reward(HONEST, floor=-0.5))) == (
-        "The floor is inverted: an unreadable reply gets -0.5, more than the worst readable one (-0.98), so a model that "
-        "fears being wrong is better off breaking the format. Leave floor unset, or lower it to -0.98."
+        "The floor is inverted: an unreadable reply gets -0.5, more than the worst readable one (-0.98), so a model "
+        "that fears being wrong is better off breaking the format. Leave floor unset, or lower it to -0.98."
     )
     assert judge(reward(HONEST, floor=-0.9801)).sound
 
@@ -84,7 +84,7 @@ def test_correctness_alone_teaches_no_confidence():
 
 
 def test_a_threshold_rule_teaches_little():
-    assert problem(judge(reward({"correct": 1, "threshold": 1}))).startswith("Confidences 0.49 apart pay exactly the same")
+    assert problem(judge(reward({"correct": 1, "threshold": 1}))).startswith("Confidences 0.49 apart pay exactly")
 
 
 def test_without_a_confidence_only_the_answer_counts():
@@ -261,7 +261,7 @@ def test_a_group_target_keeps_the_rule_proper_and_says_what_it_mixes():
     assert verdict.sound
     assert verdict.elicited == {p: p for p in BELIEFS}
     # L = 0.5 + 0.5 / 8
-    assert any("makes the confidence 44% that of the prompt and 56% that of this reply" in note for note in verdict.notes)
+    assert any("the confidence 44% that of the prompt and 56% that of this reply" in note for note in verdict.notes)
 
 
 def test_a_leave_one_out_target_cannot_make_a_wrong_answer_pay():
@@ -273,7 +273,7 @@ def test_a_leave_one_out_target_cannot_make_a_wrong_answer_pay():
 def test_segment_credit_protects_the_answer():
     heavy = reward({"correct": 1, "log": {"weight": 2, "eps": 0.01}})
     assert judge(heavy, credit="segment").sound
-    assert judge(reward({"correct": -1, "brier": 1}), credit="segment").problems[0].startswith("A wrong answer pays more")
+    assert problem(judge(reward({"correct": -1, "brier": 1}), credit="segment")).startswith("A wrong answer pays")
 
 
 # Distributions

@@ -1,10 +1,12 @@
 """The package on its own: numpy only, quick to import, and at home in other processes."""
 
+import importlib
 import multiprocessing
 import os
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -29,7 +31,7 @@ def test_it_needs_numpy_only():
 
         class Wall(importlib.abc.MetaPathFinder):
             def find_spec(self, name, path=None, target=None):
-                if name.split(".")[0] in {"torch", "scipy", "pydantic", "yaml", "pandas", "transformers", "trl", "sklearn"}:
+                if name.split(".")[0] in {"torch", "scipy", "pydantic", "yaml", "pandas", "transformers", "sklearn"}:
                     raise ImportError(name)
 
         sys.meta_path.insert(0, Wall())
@@ -40,9 +42,15 @@ def test_it_needs_numpy_only():
     assert out == "True []"
 
 
-def test_it_is_imported_in_a_fifth_of_a_second():
-    code = "import time; start = time.process_time(); import emocal_rl.rewards; print(time.process_time() - start)"
-    assert min(float(python(code, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")) for _ in range(5)) < 0.2
+def test_it_adds_less_than_a_tenth_of_a_second_to_the_import_of_numpy():
+    """Processor time, so that a busy machine does not matter; numpy takes about another tenth."""
+    code = """
+        import time, numpy
+        start = time.process_time()
+        import emocal_rl.rewards
+        print(time.process_time() - start)
+    """
+    assert min(float(python(code, OPENBLAS_NUM_THREADS="1")) for _ in range(5)) < 0.1
 
 
 def test_the_top_of_the_package_loads_nothing():
@@ -61,6 +69,11 @@ def sharp(k: float = 2.0) -> Rule:
 
 def lenient(reply, target):
     return 1.0
+
+
+def total(reward):
+    text = "<think>x</think><answer>a</answer><confidence>0.5</confidence>"
+    return reward([text], [{"label": "a"}])[0].total
 """
 
 
@@ -76,14 +89,10 @@ def own_module(tmp_path, monkeypatch):
     sys.modules.pop("my_rules", None)
 
 
-def total(reward):
-    text = "<think>x</think><answer>a</answer><confidence>0.5</confidence>"
-    return reward([text], [{"label": "a"}])[0].total
-
-
 def test_rules_and_graders_of_ones_own_work_in_a_spawned_process(own_module):
     terms = {"correct": 1.0, "mine": {"use": "my_rules:sharp", "weight": 0.5, "k": 3.0}}
     reward = Reward(terms, format="rlcr_short", grader="my_rules:lenient")
+    total = importlib.import_module("my_rules").total
     assert total(reward) == 1 - 0.5 * 3 * 0.25
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        assert pool.map(total, [reward]) == [total(reward)]
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        assert pool.submit(total, reward).result(timeout=60) == total(reward)

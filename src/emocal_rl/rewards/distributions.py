@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from emocal_rl.errors import UserError
+from emocal_rl.rewards.rules.checks import clip
 from emocal_rl.rewards.rules.core import Array, Bound, Declaration, enter, rebuild
 
 
@@ -85,6 +86,7 @@ def multiclass_log(eps: float = 0.001) -> DistributionRule:
     >>> multiclass_log()([0.5, 0.5, 0.0], [1, 0, 0]).round(3)
     np.float64(-0.693)
     """
+    clip(eps)
     return DistributionRule(scores=lambda q: np.log(np.maximum(q, eps)))
 
 

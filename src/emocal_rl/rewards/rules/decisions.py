@@ -6,13 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from emocal_rl.errors import UserError
+from emocal_rl.rewards.rules.checks import inside
 from emocal_rl.rewards.rules.core import Array, Rule, rule
-
-
-def _inside(name: str, value: float) -> None:
-    if not 0 < value < 1:
-        raise UserError(f"{name} must lie strictly between 0 and 1, got {value}")
 
 
 @rule(proper=True, strict=False, low=lambda at: -at, high=lambda at: 1 - at)
@@ -24,7 +19,7 @@ def threshold(at: float = 0.5) -> Rule:
     >>> threshold(at=0.75)([0.8, 0.8, 0.5], [1, 0, 0])
     array([ 0.25, -0.75,  0.  ])
     """
-    _inside("at", at)
+    inside(at=at)
     return Rule(right=lambda c: np.where(c >= at, 1 - at, 0.0), wrong=lambda c: np.where(c >= at, -at, 0.0))
 
 
@@ -38,7 +33,7 @@ def abstention(at: float = 0.5) -> Rule:
     >>> abstention()([0.6, 0.6, 0.4], [1, 0, 1])
     array([ 1., -1.,  0.])
     """
-    _inside("at", at)
+    inside(at=at)
     penalty = -at / (1 - at)
     return Rule(right=lambda c: np.where(c >= at, 1.0, 0.0), wrong=lambda c: np.where(c >= at, penalty, 0.0))
 
@@ -53,7 +48,7 @@ def winkler(baseline: float = 0.5) -> Rule:
     >>> winkler(baseline=0.5)([1.0, 0.5, 1.0], [1, 1, 0])
     array([ 1.,  0., -3.])
     """
-    _inside("baseline", baseline)
+    inside(baseline=baseline)
     b = baseline
 
     def width(c: Array) -> Any:

@@ -13,13 +13,9 @@ from typing import Any
 import numpy as np
 
 from emocal_rl.errors import UserError
+from emocal_rl.rewards.rules.checks import positive
 from emocal_rl.rewards.rules.core import Array, Rule, rule
 from emocal_rl.rewards.rules.special import incomplete_beta
-
-
-def _positive(**values: float) -> None:
-    if bad := [f"{name} must be positive, got {value}" for name, value in values.items() if not value > 0]:
-        raise UserError(*bad)
 
 
 @rule(proper=True, low=lambda a, b: -max(a, b) / (a + b), high=0.0)
@@ -32,7 +28,7 @@ def beta(a: float = 2.0, b: float = 1.0) -> Rule:
     >>> beta(a=1.0, b=1.0)([0.5, 1.0], [1, 0]).round(3)
     array([-0.125, -0.5  ])
     """
-    _positive(a=a, b=b)
+    positive(a=a, b=b)
     return Rule(
         right=lambda c: -(b / (a + b)) * (1 - incomplete_beta(a, b + 1, c)),
         wrong=lambda c: -(a / (a + b)) * incomplete_beta(a + 1, b, c),
@@ -51,7 +47,7 @@ def cost_ratio(ratio: float = 9.0, sharpness: float = 4.0) -> Rule:
     >>> cost_ratio(ratio=9.0)([0.0, 1.0], [1, 0]).round(3)
     array([-0.1, -0.9])
     """
-    _positive(ratio=ratio, sharpness=sharpness)
+    positive(ratio=ratio, sharpness=sharpness)
     a, b = sharpness * ratio / (1 + ratio), sharpness / (1 + ratio)
     return Rule(right=beta.build(a, b).right, wrong=beta.build(a, b).wrong)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from emocal_rl.rewards.rules.checks import clip, inside, positive
 from emocal_rl.rewards.rules.core import Array, Rule, rule
 
 
@@ -45,6 +46,7 @@ def centred_stake(baseline: float = 0.5) -> Rule:
     >>> centred_stake()([1.0, 1.0], [1, 0])
     array([ 0.25, -0.25])
     """
+    inside(baseline=baseline)
     return Rule(right=lambda c: (1 - baseline) * (c - 0.5), wrong=lambda c: -baseline * (c - 0.5))
 
 
@@ -70,6 +72,7 @@ def distance_decay(base: float = 0.01) -> Rule:
     >>> distance_decay()([1.0, 0.5, 1.0], [1, 1, 0])
     array([1.  , 0.1 , 0.01])
     """
+    inside(base=base)
     return Rule(right=lambda c: base ** (1 - c), wrong=lambda c: base**c)
 
 
@@ -100,4 +103,6 @@ def stretched_log(power: float = 1.5, eps: float = 1e-6) -> Rule:
     >>> stretched_log()([0.5, 1.0], [1, 0]).round(3)
     array([ 0.853, -1.   ])
     """
+    positive(power=power)
+    clip(eps)
     return Rule(right=lambda c: _stretched(c, power, eps), wrong=lambda c: _stretched(1 - c, power, eps))

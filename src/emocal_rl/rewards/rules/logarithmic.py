@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from emocal_rl.rewards.rules.checks import clip, positive
 from emocal_rl.rewards.rules.core import Array, Rule, rule
 
 
@@ -24,6 +25,7 @@ def log(eps: float = 0.01) -> Rule:
     >>> log()([0.5, 1.0], [1, 0]).round(3)
     array([-0.693, -4.605])
     """
+    clip(eps, zero=True)
     return Rule(right=lambda c: np.log(_clip(c, eps)), wrong=lambda c: np.log1p(-_clip(c, eps)))
 
 
@@ -36,6 +38,7 @@ def log_unit(eps: float = 0.01) -> Rule:
     >>> log_unit()([0.99, 0.99], [1, 0]).round(3)
     array([1., 0.])
     """
+    clip(eps)
     top, width = np.log1p(-eps), np.log1p(-eps) - ln(eps)
     return Rule(
         right=lambda c: 1 + (np.log(_clip(c, eps)) - top) / width,
@@ -53,6 +56,8 @@ def correct_log(k: float = 0.2, eps: float = 0.01) -> Rule:
     >>> correct_log(k=1.0)([0.5, 0.5], [1, 0]).round(3)
     array([ 0.307, -0.693])
     """
+    positive(k=k)
+    clip(eps, zero=True)
     return Rule(right=lambda c: 1 + k * np.log(_clip(c, eps)), wrong=lambda c: k * np.log1p(-_clip(c, eps)))
 
 
@@ -65,6 +70,7 @@ def log_affine(eps: float = 0.001) -> Rule:
     >>> log_affine()([0.5, 0.999], [1, 0]).round(3)
     array([ 0.799, -1.   ])
     """
+    clip(eps)
     return Rule(
         right=lambda c: 1 - 2 * np.log(_clip(c, eps)) / ln(eps),
         wrong=lambda c: 1 - 2 * np.log1p(-_clip(c, eps)) / ln(eps),
@@ -81,6 +87,7 @@ def brier_log(eps: float = 0.001) -> Rule:
     >>> brier_log()([0.5, 0.5], [1, 0]).round(3)
     array([ 0.5  , -0.193])
     """
+    clip(eps)
     return Rule(
         right=lambda c: np.minimum(c, 1 - eps),
         wrong=lambda c: np.minimum(c, 1 - eps) + np.log1p(-np.minimum(c, 1 - eps)),
@@ -97,6 +104,7 @@ def overconfidence(k: float = 4.0) -> Rule:
     >>> overconfidence()([1.0, 1.0], [1, 0]).round(3)
     array([ 1.   , -0.591])
     """
+    positive(k=k)
     z = (k + 1) * ln(k + 1) - k
     return Rule(right=lambda c: ((k + 1) * np.log1p(k * c) - k * c) / z, wrong=lambda c: (np.log1p(k * c) - k * c) / z)
 
@@ -111,6 +119,7 @@ def underconfidence(k: float = 4.0) -> Rule:
     >>> underconfidence()([1.0, 1.0], [1, 0]).round(3)
     array([ 1.   , -1.693])
     """
+    positive(k=k)
     z = k - ln(1 + k)
 
     def fall(c: Array) -> Any:

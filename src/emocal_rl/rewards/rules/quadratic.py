@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from emocal_rl.rewards.rules.checks import positive
 from emocal_rl.rewards.rules.core import Rule, rule
 
 
@@ -47,6 +48,7 @@ def correct_brier(k: float = 1.0) -> Rule:
     >>> correct_brier(k=2.0)([0.5, 0.5], [1, 0])
     array([ 0.5, -0.5])
     """
+    positive(k=k)
     return Rule(right=lambda c: 1 - k * (1 - c) ** 2, wrong=lambda c: -k * c**2)
 
 
@@ -78,6 +80,7 @@ def unequal_brier(right_weight: float = 1.0, wrong_weight: float = 2.0) -> Rule:
     >>> unequal_brier()([0.5, 0.5], [1, 0])
     array([-0.25, -0.5 ])
     """
+    positive(right_weight=right_weight, wrong_weight=wrong_weight)
     return Rule(right=lambda c: -right_weight * (1 - c) ** 2, wrong=lambda c: -wrong_weight * c**2)
 
 
@@ -91,4 +94,5 @@ def distorted_brier(power: float = 1.3) -> Rule:
     >>> distorted_brier(power=2.0)([0.5, 0.5], [1, 0])
     array([-0.5625, -0.0625])
     """
+    positive(power=power)
     return Rule(right=lambda c: -((1 - c**power) ** 2), wrong=lambda c: -(c ** (2 * power)))

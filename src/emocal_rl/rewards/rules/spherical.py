@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from emocal_rl.rewards.rules.checks import above_one, positive
 from emocal_rl.rewards.rules.core import Array, Rule, rule
 
 
@@ -31,6 +32,7 @@ def correct_spherical(k: float = 1.0) -> Rule:
     >>> correct_spherical()([1.0, 1.0], [1, 0])
     array([ 1., -1.])
     """
+    positive(k=k)
     return Rule(right=lambda c: 1 + k * (c / _norm(c) - 1), wrong=lambda c: k * ((1 - c) / _norm(c) - 1))
 
 
@@ -43,6 +45,7 @@ def pseudospherical(order: float = 3.0) -> Rule:
     >>> pseudospherical(order=2.0)(0.6, 1).round(3)
     np.float64(0.832)
     """
+    above_one(order=order)
     return Rule(
         right=lambda c: (c / _norm(c, order)) ** (order - 1),
         wrong=lambda c: ((1 - c) / _norm(c, order)) ** (order - 1),
@@ -59,6 +62,7 @@ def power(order: float = 1.5) -> Rule:
     >>> power(order=2.0)([0.9, 0.9], [1, 0]).round(2)
     array([ 0.98, -0.62])
     """
+    above_one(order=order)
 
     def arm(x: Array, c: Array) -> Any:
         return order * x ** (order - 1) - (order - 1) * (c**order + (1 - c) ** order)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from emocal_rl.rewards.rules.checks import positive
 from emocal_rl.rewards.rules.core import Rule, rule
 
 
@@ -31,6 +32,7 @@ def weighted(power: float = 1.0) -> Rule:
     >>> weighted()([0.8, 0.8], [1, 0]).round(2)
     array([ 0.48, -0.32])
     """
+    positive(power=power)
     price = power / (power + 1)
     return Rule(right=lambda c: c**power - price * c ** (power + 1), wrong=lambda c: -price * c ** (power + 1))
 
