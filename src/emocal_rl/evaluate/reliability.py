@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 from scipy.stats import norm
 
 from emocal_rl.evaluate.binning import bin_of, pooled
@@ -16,7 +17,8 @@ from emocal_rl.evaluate.decompose import design_effect, isotonic_fit
 from emocal_rl.evaluate.intervals import Resampler
 from emocal_rl.evaluate.theme import COLOURS, INK, MARKERS, MUTED, PAPER, RULE, grid
 
-MOST_VALUES = 12  # more distinct values than this are shown in the ten bins the ECE uses
+MOST_VALUES, CLOSEST = 12, 0.04
+"""More distinct values than this, or values closer than this, are shown in the ten bins the ECE uses."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +42,11 @@ class Points:
 
 
 def points(sample: Sample, resampler: Resampler, clusters: Sequence[str]) -> Points:
-    """The points of a sample: distinct values when they are few, else ten right-closed bins."""
+    """The points of a sample: distinct values when they are few and apart, else ten right-closed bins."""
     cells = sample.cells()
     k = cells.values.size
-    member, bins = (np.arange(k), k) if k <= MOST_VALUES else (bin_of(cells.values, 10), 10)
+    apart = k <= MOST_VALUES and bool((np.diff(cells.values) > CLOSEST).all())
+    member, bins = (np.arange(k), k) if apart else (bin_of(cells.values, 10), 10)
     weight, right, stated = pooled(cells, member, bins)
     filled = weight > 0
     confidence, accuracy = ratio(stated, weight)[filled], ratio(right, weight)[filled]
@@ -100,13 +103,15 @@ def scoreboard(ax: Axes, rows: Sequence[tuple[str, str, Sequence[str]]], heads: 
 
     rows: (kind, name, numbers parallel to heads).
     """
+    height = 0.075 + 0.047 * len(rows)
+    ax.add_patch(Rectangle((0.015, 0.925 - height), 0.44, height, color=PAPER, alpha=0.85, linewidth=0, zorder=4.5))
     for column, head in enumerate(heads):
-        ax.text(0.26 + 0.125 * column, 0.885, head, ha="right", fontsize=7.5, color=MUTED, zorder=5)
+        ax.text(0.232 + 0.109 * column, 0.885, head, ha="right", fontsize=7.5, color=MUTED, zorder=5)
     for line, (kind, name, numbers) in enumerate(rows):
         y = 0.84 - 0.047 * line
-        ax.text(0.03, y, name, fontsize=8.5, color=COLOURS[kind], fontweight="bold", zorder=5)
+        ax.text(0.025, y, name, fontsize=8, color=COLOURS[kind], fontweight="bold", zorder=5)
         for column, shown in enumerate(numbers):
-            ax.text(0.26 + 0.125 * column, y, shown, ha="right", fontsize=8.5, color=COLOURS[kind], zorder=5)
+            ax.text(0.232 + 0.109 * column, y, shown, ha="right", fontsize=8, color=COLOURS[kind], zorder=5)
 
 
 def corp_step(ax: Axes, cells: Cells, kind: str) -> list[list[float]]:
