@@ -234,8 +234,9 @@ def test_each_fault_of_the_other_formats(name, text, expected):
     ([("elated", 0.5), ("negative", 0.3), ("neutral", 0.2)], "answer_not_a_candidate"),
 ])  # fmt: skip
 def test_guesses(row, expected):
-    blocks = "".join(f"<answer{i}>{name}</answer{i}><confidence{i}>{c}</confidence{i}>"
-                     for i, (name, c) in enumerate(row, 1))
+    blocks = "".join(
+        f"<answer{i}>{name}</answer{i}><confidence{i}>{c}</confidence{i}>" for i, (name, c) in enumerate(row, 1)
+    )
     assert fault(f"<think>a</think>{blocks}", "guesses") == expected
 
 

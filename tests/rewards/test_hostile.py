@@ -72,9 +72,28 @@ def test_any_unicode(reward, text):
 
 
 def attacks(size):
-    for unit in ("<think>", "<element>", "</think>", "<answer>", "<answer></answer>", "<think></think>", "{", "[", " ",
-                 '"answer"', '{"answer":', '"answer":{', "Answer:", "Confidence:", "Answer: x, ", "<", "0", "a:", ",",
-                 "\n"):
+    for unit in (
+        "<think>",
+        "<element>",
+        "</think>",
+        "<answer>",
+        "<answer></answer>",
+        "<think></think>",
+        "{",
+        "[",
+        " ",
+        '"answer"',
+        '{"answer":',
+        '"answer":{',
+        "Answer:",
+        "Confidence:",
+        "Answer: x, ",
+        "<",
+        "0",
+        "a:",
+        ",",
+        "\n",
+    ):
         yield unit * (size // len(unit))
     inner = "".join(f"<{name}>x</{name}>" for name in ("element", "human", "context", "interaction", "analysis"))
     yield f"<think>{inner}</think><answer>{'a ' * (size // 2)}</answer><confidence>0.5</confidence>"

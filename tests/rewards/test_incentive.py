@@ -7,8 +7,9 @@ import pytest
 
 from emocal_rl.errors import UserError
 from emocal_rl.rewards import RULES, Reward, judge
+from emocal_rl.rewards.group_targets import group_mean, leave_one_out, mixed, outcome
 from emocal_rl.rewards.incentive import BELIEFS, Group, safe_weight, scaled
-from emocal_rl.rewards.incentive.advantage import outcomes
+from emocal_rl.rewards.incentive.advantage import expectation, outcomes
 
 GRID = np.arange(1, 100) / 100
 
@@ -204,20 +205,20 @@ def test_a_shared_outcome_is_the_worst_case():
     assert scaled([pays("brier")], GRID, [0.3, 0.7], "none", Group(8, shared=True)) == pytest.approx([0.3, 0.7])
 
 
-def test_the_enumeration_agrees_with_a_simulation():
-    """Ten thousand groups drawn at random, advantages computed as a trainer does."""
+@pytest.mark.parametrize("target", [outcome(), group_mean(), leave_one_out(), mixed(own=0.3)])
+def test_the_enumeration_agrees_with_a_simulation(target):
+    """Two hundred thousand groups drawn at random, advantages computed as a trainer does."""
     p, size, c = 0.7, 4, np.array([0.5, 0.7, 0.8, 0.9])
     rule, draw = RULES["correct_brier"](), np.random.default_rng(0)
     hits = (draw.random((200_000, size)) < p).astype(float)
+    against = target.of(hits, hits.sum(axis=1, keepdims=True) - hits, size)
     total = np.zeros(len(c))
     for i, said in enumerate(c):
         stated = np.full((1, size), p)
         stated[0, 0] = said
-        paid = rule(np.broadcast_to(stated, hits.shape), hits)
+        paid = rule(np.broadcast_to(stated, hits.shape), against)
         total[i] = ((paid[:, 0] - paid.mean(axis=1)) / (paid.std(axis=1, ddof=1) + 1e-4)).mean()
-    from emocal_rl.rewards.incentive.advantage import expectation
-
-    exact = expectation(lambda c, y, k: rule(c, y) + 0.0 * k, c, p, "group", Group(size))
+    exact = expectation(lambda c, y, k: rule(c, target.of(y, k, size) + 0.0 * k), c, p, "group", Group(size))
     assert total == pytest.approx(exact, abs=0.006)  # three standard errors: an advantage has deviation below 1
 
 

@@ -3,10 +3,11 @@ import math
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from emocal_rl.errors import UserError
-from emocal_rl.rewards import FORMATS, Reward
+from emocal_rl.rewards import FORMATS, RULES, Reward, Rule, rule
 
 PARTS = {name: f"about {name}" for name in ("element", "human", "context", "interaction", "analysis")}
 TARGET = {"candidates": ["negative", "positive"], "votes": [3, 17], "label": "positive"}
@@ -159,3 +160,25 @@ def test_mistakes_in_a_batch_are_named(reward, completions, targets, text):
     with pytest.raises(UserError) as error:
         reward(completions, targets)
     assert str(error.value) == text
+
+
+def test_several_right_guesses_count_as_one_right_answer():
+    reward = Reward({"correct": 1.0}, format="guesses", grader="judge")
+    text = FORMATS["guesses"].write({"think": "x"}, "a", distribution={"a": 0.5, "b": 0.3, "c": 0.2})
+    assert reward([text], [{"judge": 0.8}])[0].total == 1.0  # not 3 * 0.8
+    assert reward([text], [{"judge": {"a": 0.1, "b": 0.2}}])[0].total == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize(("at", "weight"), [(-9.0, 1.0), (9.0, -1.0)])
+def test_no_readable_reply_falls_below_the_worst_of_the_grid(at, weight):
+    @rule(proper=False, low=-9.0, high=9.0)
+    def odd():
+        """A hole, or a peak, between two confidences of the grid."""
+        return Rule(right=lambda c: np.where(c == 0.505, at, 0.0), wrong=lambda c: np.where(c == 0.505, at, 0.0))
+
+    try:
+        reward = Reward({"odd": weight}, format="emocaliber", grader="label")
+        [row] = reward([completion().replace("0.73", "0.505")], [TARGET])
+        assert row.total == reward.floor == 0.0
+    finally:
+        del RULES["odd"]

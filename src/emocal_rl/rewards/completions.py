@@ -17,8 +17,11 @@ def text_of(completion: Any) -> str | None:
         return _content(completion.get("content"))
     if not isinstance(completion, (list, tuple)):
         return None
-    spoken = [message for message in completion
-              if isinstance(message, dict) and message.get("role", "assistant") == "assistant"]
+    spoken = [
+        message
+        for message in completion
+        if isinstance(message, dict) and message.get("role", "assistant") == "assistant"
+    ]
     texts = [text for message in spoken if (text := _content(message.get("content"))) is not None]
     return texts[-1] if texts else None
 

@@ -130,8 +130,10 @@ class Reward:
         """
         _check_batch(completions, targets, groups)
         replies = [self.read(completion, target) for completion, target in zip(completions, targets, strict=True)]
-        grades = [grade(self.grader, reply, target, self.format.states)
-                  for reply, target in zip(replies, targets, strict=True)]
+        grades = [
+            grade(self.grader, reply, target, self.format.states)
+            for reply, target in zip(replies, targets, strict=True)
+        ]
         return self.score(replies, grades, groups)
 
     def read(self, completion: Any, target: Target) -> Reply:
@@ -151,8 +153,10 @@ class Reward:
         good = [i for i, one in enumerate(grades) if not replies[i].fault and self._gradable(one)]
         columns = values(self.terms, [grades[i] for i in good], [others[i] for i in good], self._lows)
         rows = dict(zip(good, zip(*columns, strict=True), strict=True))
-        return [self._scored(reply, one.correct, rows.get(i))
-                for i, (reply, one) in enumerate(zip(replies, grades, strict=True))]
+        return [
+            self._scored(reply, one.correct, rows.get(i))
+            for i, (reply, one) in enumerate(zip(replies, grades, strict=True))
+        ]
 
     def _gradable(self, one: Graded) -> bool:
         return one.correct is not None and (self.format.states != "distribution" or one.truth is not None)

@@ -83,11 +83,17 @@ def lowest_terms(terms: Sequence[Term], reach: Array) -> tuple[dict[str, float],
     ends = {term.name: np.stack([term.rule(reach, 0.0), term.rule(reach, 1.0)]) for term in scalar}
     lows = {name: float(end[np.isfinite(end)].min()) for name, end in ends.items()}
     fixed = {term.name: float(term.rule.low) for term in terms if isinstance(term.rule, DistributionRule)}
-    corners = [{term.name: np.maximum(ends[term.name][(y, mean)[term.target.needs_group]], lows[term.name])
-                for term in scalar} for y, mean in product((0, 1), (0, 1))]
+    corners = [
+        {term.name: np.maximum(ends[term.name][(y, mean)[term.target.needs_group]], lows[term.name]) for term in scalar}
+        for y, mean in product((0, 1), (0, 1))
+    ]
     weights = {term.name: term.weight for term in terms}
-    totals = np.array([sum((weights[name] * value for name, value in corner.items() if weights[name]),
-                           np.zeros(len(reach))) for corner in corners])
+    totals = np.array(
+        [
+            sum((weights[name] * value for name, value in corner.items() if weights[name]), np.zeros(len(reach)))
+            for corner in corners
+        ]
+    )
     at = np.unravel_index(int(totals.argmin()), totals.shape)
     worst = {name: float(value[at[1]]) for name, value in corners[int(at[0])].items()}
     return {**lows, **fixed}, {term.name: {**worst, **fixed}[term.name] for term in terms}

@@ -48,8 +48,11 @@ class EmoCaliberCode(TagFormat):
     def read(self, text: str, candidates: Candidates = None, aliases: Aliases = None) -> Reply:
         """Look for every tag on its own, first match."""
         spans = {name: span for name in self.blocks if (span := _first_block(text, name, 0, len(text)))}
-        inner = {name: span for name in self.think_parts
-                 if "think" in spans and (span := _first_block(text, name, *spans["think"]))}
+        inner = {
+            name: span
+            for name in self.think_parts
+            if "think" in spans and (span := _first_block(text, name, *spans["think"]))
+        }
         parts = {name: text[slice(*span)].strip() for name, span in inner.items()}
         missing = next((name for name in self.blocks if name not in spans), None)
         fault = f"no_{missing}" if missing else None if len(inner) == len(self.think_parts) else "missing_part"

@@ -34,8 +34,10 @@ class GuessFormat(Format):
 
     def instruction(self, candidates: Candidates = None) -> str:
         """The blocks to write, each with what belongs in it."""
-        row = "".join(f"<answer{i}>answer</answer{i}><confidence{i}>its probability</confidence{i}>"
-                      for i in range(1, self.count + 1))
+        row = "".join(
+            f"<answer{i}>answer</answer{i}><confidence{i}>its probability</confidence{i}>"
+            for i in range(1, self.count + 1)
+        )
         return (
             f"{listed(candidates)}Reply in exactly this form: <think>your reasoning</think>{row} Give {self.count} "
             "different answers; the probabilities are numbers from 0 to 1 with two decimals and sum to at most 1."

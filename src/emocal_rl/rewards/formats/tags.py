@@ -35,8 +35,9 @@ class TagFormat(Format):
     def instruction(self, candidates: Candidates = None) -> str:
         """The blocks to write, each with what belongs in it."""
         asks = {"think": "your reasoning", "answer": "your answer", "confidence": self.hint, **dict(self.inside)}
-        blocks = "".join(f"<{name}>{self._inner(asks) if name == 'think' else asks[name]}</{name}>"
-                         for name in self.blocks)
+        blocks = "".join(
+            f"<{name}>{self._inner(asks) if name == 'think' else asks[name]}</{name}>" for name in self.blocks
+        )
         return f"{listed(candidates)}Reply in exactly this form: {blocks}"
 
     def _inner(self, asks: Mapping[str, str]) -> str:
@@ -57,9 +58,7 @@ class TagFormat(Format):
             fault = fault or wrong
         return Reply(text, parts, answer, confidence, at_answer, at_confidence, fault)
 
-    def _reasoning(
-        self, text: str, spans: Mapping[str, Span], fault: str | None
-    ) -> tuple[dict[str, str], str | None]:
+    def _reasoning(self, text: str, spans: Mapping[str, Span], fault: str | None) -> tuple[dict[str, str], str | None]:
         """The reasoning parts, and the fault to name: the earlier one, unless <think> itself is broken."""
         plain = {name: span for name, span in spans.items() if name not in ("answer", "confidence")}
         if self.think_parts and "think" in plain:

@@ -53,8 +53,11 @@ def _arm(rule: Rule, name: str, c: Array) -> Array:
 def _finite(rule: Rule, right: Array, wrong: Array) -> list[str]:
     c = hundredths()
     endless = [(name, c[~np.isfinite(arm)]) for name, arm in (("right", right), ("wrong", wrong))]
-    return [f"{name}(c) is infinite at c={at[0]:g}: one such reply would drown a whole batch. Clip c to [eps, 1-eps]."
-            for name, at in endless if at.size and np.isfinite(rule.low)]
+    return [
+        f"{name}(c) is infinite at c={at[0]:g}: one such reply would drown a whole batch. Clip c to [eps, 1-eps]."
+        for name, at in endless
+        if at.size and np.isfinite(rule.low)
+    ]
 
 
 def _direction(rule: Rule, right: Array, wrong: Array) -> list[str]:
@@ -62,11 +65,15 @@ def _direction(rule: Rule, right: Array, wrong: Array) -> list[str]:
         return []
     problems = []
     if right[-1] < right[0]:
-        problems.append(f"right(c) falls from {right[0]:g} at c=0 to {right[-1]:g} at c=1: a right answer must pay "
-                        "more the surer it was. A loss has to be negated.")
+        problems.append(
+            f"right(c) falls from {right[0]:g} at c=0 to {right[-1]:g} at c=1: a right answer must pay "
+            "more the surer it was. A loss has to be negated."
+        )
     if wrong[-1] > wrong[0]:
-        problems.append(f"wrong(c) rises from {wrong[0]:g} at c=0 to {wrong[-1]:g} at c=1: a wrong answer must pay "
-                        "less the surer it was.")
+        problems.append(
+            f"wrong(c) rises from {wrong[0]:g} at c=0 to {wrong[-1]:g} at c=1: a wrong answer must pay "
+            "less the surer it was."
+        )
     return problems
 
 
@@ -75,8 +82,10 @@ def _range(rule: Rule, right: Array, wrong: Array) -> list[str]:
     low, high = float(values.min()), float(values.max())
     if low >= rule.low - 1e-9 and high <= rule.high + 1e-9:
         return []
-    return [f"pays from {low:.4g} to {high:.4g}, outside the declared range from {rule.low:.4g} to {rule.high:.4g}: "
-            "correct low and high."]
+    return [
+        f"pays from {low:.4g} to {high:.4g}, outside the declared range from {rule.low:.4g} to {rule.high:.4g}: "
+        "correct low and high."
+    ]
 
 
 def _claim(rule: Rule, right: Array, wrong: Array) -> list[str]:
@@ -89,13 +98,17 @@ def _claim(rule: Rule, right: Array, wrong: Array) -> list[str]:
     off = np.abs(honest - c)
     if off.max() > 0:
         i = int(off.argmax())
-        return [f"is declared proper and is not: a model that is {c[i]:.0%} sure is paid most for saying "
-                f"{honest[i]:.0%}. Proper means right'(c) = (1-c) m(c) and wrong'(c) = -c m(c) for one m(c) >= 0."]
+        return [
+            f"is declared proper and is not: a model that is {c[i]:.0%} sure is paid most for saying "
+            f"{honest[i]:.0%}. Proper means right'(c) = (1-c) m(c) and wrong'(c) = -c m(c) for one m(c) >= 0."
+        ]
     inner = (c > 0.05) & (c < 0.95)
     if rule.strict and blur[inner].max() > 0:
         i = int(np.where(inner, blur, 0).argmax())
-        return [f"is declared strict and is not: at a belief of {c[i]:.0%} confidences {blur[i]:.2f} apart pay the "
-                "same. Declare strict=False."]
+        return [
+            f"is declared strict and is not: at a belief of {c[i]:.0%} confidences {blur[i]:.2f} apart pay the "
+            "same. Declare strict=False."
+        ]
     return []
 
 

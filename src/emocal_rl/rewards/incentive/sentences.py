@@ -17,9 +17,7 @@ IMPROPER = (
     "The reward is improper: a model that is {belief:.0%} sure is paid most for saying {says:.0%}. Use a proper rule "
     "such as brier."
 )
-SILENT = (
-    "Every confidence pays the same, so nothing teaches the model how sure to be. Add a proper rule such as brier."
-)
+SILENT = "Every confidence pays the same, so nothing teaches the model how sure to be. Add a proper rule such as brier."
 BLURRED = (
     "Confidences {blur:.2f} apart pay exactly the same, so the model learns little more than yes or no. Add a strictly "
     "proper rule such as brier."

@@ -20,8 +20,9 @@ def above_one(**values: float) -> None:
 
 def inside(**values: float) -> None:
     """Every value lies strictly between 0 and 1."""
-    bad = [f"{name} must lie strictly between 0 and 1, got {value}" for name, value in values.items()
-           if not 0 < value < 1]
+    bad = [
+        f"{name} must lie strictly between 0 and 1, got {value}" for name, value in values.items() if not 0 < value < 1
+    ]
     _refuse(bad)
 
 

@@ -101,8 +101,10 @@ class Declaration(Generic[R]):
         bound = {**known, **params}
         # build first: it refuses parameters that the range could not be computed for
         built = self.build(**params)
-        meta = {key: value(**bound) if key in ("low", "high", "strict") and callable(value) else value
-                for key, value in self.meta.items()}
+        meta = {
+            key: value(**bound) if key in ("low", "high", "strict") and callable(value) else value
+            for key, value in self.meta.items()
+        }
         if elicits := meta.get("elicits"):
             meta["elicits"] = functools.partial(elicits, **bound)
         made: Any = replace(built, name=self.name, address=self.address, params=bound, **meta)  # type: ignore[type-var]
@@ -144,8 +146,14 @@ def rule(
     and `incentive` check (strict defaults to proper). elicits: what an improper rule elicits, a function of the belief
     and the parameters.
     """
-    meta = {"low": low, "high": high, "proper": proper, "strict": proper if strict is None else strict,
-            "elicits": elicits, "uses_confidence": uses_confidence}
+    meta = {
+        "low": low,
+        "high": high,
+        "proper": proper,
+        "strict": proper if strict is None else strict,
+        "elicits": elicits,
+        "uses_confidence": uses_confidence,
+    }
 
     return lambda build: enter(Declaration(build, meta), RULES)
 
