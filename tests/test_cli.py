@@ -76,6 +76,7 @@ def test_every_command_has_help(verb: str, cli: Cli) -> None:
         ("train --resume .", ". is not a run directory (it has no run.json and recipe.yaml)"),
         ("report nowhere", "no run directory nowhere"),
         ("report", "report: the following arguments are required: RUN_DIR (see emocal-rl report --help)"),
+        ("report old nowhere", "no run directory old"),
         ("recipes grpo_breir", "no packaged recipe 'grpo_breir'; did you mean 'grpo_brier'?"),
         ("rewards breir", "no rule 'breir'; did you mean 'brier'? (list them: emocal-rl rewards)"),
         ("data emojy", "data.name: unknown data set 'emojy'; use 'emoji' or the path of a .jsonl file"),

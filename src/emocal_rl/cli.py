@@ -23,7 +23,7 @@ class Verb:
 
 VERBS = {
     "train": Verb("train a recipe, or resume a run", verbs.train_options, verbs.train),
-    "report": Verb("write a run's report again", verbs.report_options, verbs.report),
+    "report": Verb("write the report of a run again, or compare runs", verbs.report_options, verbs.report),
     "check": Verb("everything that can be known about a recipe without a GPU", verbs.check_options, verbs.check),
     "recipes": Verb("list, show or copy the recipes", verbs.recipes_options, verbs.recipes),
     "rewards": Verb("list the scoring rules with their verdicts", verbs.rewards_options, verbs.rewards),

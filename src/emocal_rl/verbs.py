@@ -81,13 +81,24 @@ def _recipe(args: Namespace, verb: str) -> recipe_module.Recipe:
 
 def report_options(parser: ArgumentParser) -> None:
     """Options of `report`."""
-    parser.add_argument("run_dir", metavar="RUN_DIR", help="a run directory")
+    parser.add_argument("run_dirs", metavar="RUN_DIR", nargs="+", help="a run directory; several are compared")
+    parser.add_argument("--out", metavar="DIR", help="where a comparison goes; default runs/comparison")
 
 
 def report(args: Namespace) -> None:
-    """Write a run's report again from its records."""
-    path = Path(args.run_dir)
-    read_info(path)
+    """Write a run's report again from its records, or compare several runs."""
+    paths = [Path(name) for name in args.run_dirs]
+    for path in paths:
+        read_info(path)
+    if len(paths) > 1:
+        _compare(paths, Path(args.out or "runs/comparison"))
+        return
+    if args.out:
+        raise UserError("report: --out is for comparing several runs; the report of one run goes into its directory")
+    _report(paths[0])
+
+
+def _report(path: Path) -> None:
     from emocal_rl.data import load
     from emocal_rl.evaluate.pictures import picture_of
     from emocal_rl.evaluate.report import summary_lines, write_report
@@ -96,6 +107,13 @@ def report(args: Namespace) -> None:
     metrics = write_report(path, picture_of(load(recipe.data)))
     print("\n".join(summary_lines(metrics)))
     print(f"report: {path / 'report.html'}")
+
+
+def _compare(paths: list[Path], output: Path) -> None:
+    from emocal_rl.evaluate.report import compare_runs, comparison_lines
+
+    print("\n".join(comparison_lines(compare_runs(paths, output))))
+    print(f"report: {output / 'comparison.html'}")
 
 
 # check
