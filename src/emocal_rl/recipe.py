@@ -86,7 +86,8 @@ class Stage(_Part):
     format: str
     """The output contract: the instruction added to the question and the reader of the reply."""
     target: Literal["annotator", "votes", "majority"] = "votes"
-    """What an answer is held against: one annotator's label, the share of votes, or the majority label."""
+    """What an answer is held against: one annotator's label (drawn from the votes for every answer), the share of
+    votes that agree, or the majority label."""
     reward: dict[str, float | dict[str, Any]] = {}
     """term: weight, or term: {use: rule, weight: w, option: value}. Weight 0 is measured, not paid. Only for RL."""
     labels: Labels | None = None

@@ -40,16 +40,7 @@ def test_the_prompt_asks_the_question_and_gives_the_formats_instruction(row):
 
 def test_the_prompt_says_nothing_about_the_votes(row):
     other = Row(**{**vars(row), "votes": row.votes[::-1]})
-    assert (
-        examples.rl_example(row, FORM, "positive")["prompt"] == examples.rl_example(other, FORM, "positive")["prompt"]
-    )
-
-
-def test_drawn_labels_have_the_share_of_the_votes():
-    """6 of 8 votes: among 4000 draws 3000 are expected, with a standard deviation of 27."""
-    row, random = Row("1", None, "?", ("a", "b"), (2, 6), "1"), np.random.default_rng(0)
-    drawn = [examples.drawn_label(row, random) for _ in range(4000)]
-    assert abs(drawn.count("b") - 3000) < 4 * 27
+    assert examples.rl_example(row, FORM)["prompt"] == examples.rl_example(other, FORM)["prompt"]
 
 
 def test_jitter_changes_a_picture_a_little_and_strength_zero_not_at_all(row):
@@ -67,7 +58,7 @@ def test_jitter_keeps_white_paper_white():
 
 
 def test_dataset_is_fixed_by_its_seed(row):
-    make = lambda seed: examples.dataset([row] * 3, lambda r: examples.rl_example(r, FORM, "positive"), 1.0, seed)  # noqa: E731
+    make = lambda seed: examples.dataset([row] * 3, lambda r: examples.rl_example(r, FORM), 1.0, seed)  # noqa: E731
     pixels = [np.asarray(example["image"]).tobytes() for example in make(5)]
     assert pixels == [np.asarray(example["image"]).tobytes() for example in make(5)]
     assert len(set(pixels)) == 3

@@ -24,14 +24,19 @@ class TrlReward:
 
     COLUMNS = ("candidates", "votes", "label")
 
-    def __init__(self, reward: Reward) -> None:
-        self.reward = reward
+    def __init__(self, reward: Reward, annotator_seed: int | None = None) -> None:
+        """`annotator_seed`: judge every completion by one annotator drawn from its row's votes, not by `label`.
+
+        The draw depends on the seed and the trainer's step only, so a resumed run repeats it.
+        """
+        self.reward, self.annotator_seed = reward, annotator_seed
         self.__name__ = reward.__name__
 
     def __call__(
         self,
         completions: Sequence[Any],
         log_metric: Callable[[str, float], None] | None = None,
+        trainer_state: Any = None,
         **columns: Any,
     ) -> list[float | None]:
         """Totals, one for each completion; None (left out by TRL) where the row cannot be graded."""
@@ -39,11 +44,23 @@ class TrlReward:
         targets = [
             dict(zip(present, values, strict=True)) for values in zip(*(columns[name] for name in present), strict=True)
         ]
+        if self.annotator_seed is not None:
+            step = 0 if trainer_state is None else trainer_state.global_step
+            draw = np.random.default_rng([self.annotator_seed, step])
+            targets = [
+                target | {"label": drawn_label(target["candidates"], target["votes"], draw)} for target in targets
+            ]
         scored = self.reward(completions, targets)
         if log_metric is not None:
             for name, value in monitor(scored).items():
                 log_metric(f"train/{name}", value)
         return [row.total for row in scored]
+
+
+def drawn_label(candidates: Sequence[str], votes: Sequence[int], random: np.random.Generator) -> str:
+    """The label of one annotator, drawn at random: unbiased for the whole distribution under any scoring rule."""
+    share = np.array(votes, float)
+    return str(random.choice(candidates, p=share / share.sum()))
 
 
 def monitor(scored: Sequence[Scored]) -> dict[str, float]:

@@ -41,8 +41,12 @@ def complete(
 
 def complete_batch(model: Any, processor: Any, rows: Sequence[Row], form: Format, options: dict[str, Any]) -> list[str]:
     """The completions of one batch, prompts padded on the left."""
-    prompts = [processor.apply_chat_template(chat(row, form), tokenize=False, add_generation_prompt=True) for row in rows]
-    inputs = processor(text=prompts, images=[[row.image] for row in rows], return_tensors="pt", padding=True).to(model.device, model.dtype)
+    prompts = [
+        processor.apply_chat_template(chat(row, form), tokenize=False, add_generation_prompt=True) for row in rows
+    ]
+    inputs = processor(text=prompts, images=[[row.image] for row in rows], return_tensors="pt", padding=True).to(
+        model.device, model.dtype
+    )
     written = model.generate(**inputs, **options)[:, inputs["input_ids"].shape[1] :]
     return list(processor.tokenizer.batch_decode(written, skip_special_tokens=True))
 

@@ -1,14 +1,13 @@
 """Make the embedded base checkpoint: what a pretrained model is to a real run.
 
-    python -m emocal_rl.models.tiny_build OUT_DIR [--steps 8000 1200 600] [--seed 0]
+    python -m emocal_rl.models.tiny_build OUT_DIR [--steps 8000 1200 400] [--seed 0]
 
 Three lessons, on the training styles and training emojis only (the drawings of stages one and two; no votes are read):
 
 1. see: the vision tower learns which emoji a drawing shows, through a throw-away linear head, under strong changes of
    shape and colour;
 2. describe: the whole model learns to say in words what is drawn;
-3. follow: it learns to answer another question (what kind of thing is this?) in the structure it is asked for, with a
-   confidence drawn at random where one is asked for: it can write numbers, and they mean nothing.
+3. follow: it learns to answer another question (what kind of thing is this?) in the structure it is asked for.
 
 About twenty minutes on one core.  Each lesson starts from the weights as stored (bfloat16) with a seed of its own.
 """
@@ -170,17 +169,16 @@ def learn_to_describe(model: Any, processor: Any, rows: list[Row], steps: int, r
 
 
 def learn_to_follow(model: Any, processor: Any, rows: list[Row], steps: int, random: np.random.Generator) -> None:
-    """Teach the structure of an answer, on a question that has nothing to do with sentiment."""
+    """Teach the structure of an answer on a question that has nothing to do with sentiment."""
     from emocal_rl.rewards import FORMATS
 
-    forms, kinds = [FORMATS["emocaliber_answer"], FORMATS["emocaliber"]], sorted({row.parts["context"] for row in rows})
+    form, kinds = FORMATS["emocaliber_answer"], sorted({row.parts["context"] for row in rows})
 
     def say(row: Row) -> list[dict[str, Any]]:
         kind = row.parts["context"]
         others = random.permutation([other for other in kinds if other != kind])[: random.integers(1, 4)]
         options = [str(option) for option in random.permutation([kind, *others])]
-        form = forms[random.integers(2)]
-        answer = form.write({**row.parts, "analysis": f"this is {kind}"}, kind, random.uniform(0.01, 0.99))
+        answer = form.write({**row.parts, "analysis": f"this is {kind}"}, kind)
         return turns(f"{KIND} {form.instruction(options)}", answer)
 
     learn_to_write(model, processor, rows, say, 48, steps, 5e-4, "follow")
@@ -226,7 +224,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="folder to write")
-    parser.add_argument("--steps", type=int, nargs=3, default=(8000, 1200, 600), help="of the three lessons")
+    parser.add_argument("--steps", type=int, nargs=3, default=(8000, 1200, 400), help="of the three lessons")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     build(options.out, options.steps, options.seed)

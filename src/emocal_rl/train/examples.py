@@ -31,15 +31,9 @@ def sft_example(row: Row, form: Format, confidence: float | None) -> dict[str, A
     return {**prompt_columns(row, form), "completion": [{"role": "assistant", "content": text}]}
 
 
-def rl_example(row: Row, form: Format, label: str) -> dict[str, Any]:
+def rl_example(row: Row, form: Format) -> dict[str, Any]:
     """One prompt for reinforcement learning, with the columns of a target."""
-    return {**prompt_columns(row, form), "id": row.id, **row.target(label)}
-
-
-def drawn_label(row: Row, random: np.random.Generator) -> str:
-    """The label of one annotator, drawn at random: unbiased for the whole distribution under any scoring rule."""
-    share = np.array(row.votes) / sum(row.votes)
-    return str(random.choice(row.candidates, p=share))
+    return {**prompt_columns(row, form), "id": row.id, **row.target()}
 
 
 def dataset(rows: Iterable[Row], example: Callable[[Row], dict[str, Any]], augment: float, seed: int) -> Any:

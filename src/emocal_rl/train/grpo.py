@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from emocal_rl.adapters.trl import TrlReward
-from emocal_rl.data import DataSet, Row, visits
+from emocal_rl.data import DataSet, visits
 from emocal_rl.models.load import image_token_ids
 from emocal_rl.preflight import reward_of
-from emocal_rl.train.examples import dataset, drawn_label, rl_example
+from emocal_rl.train.examples import dataset, rl_example
 from emocal_rl.train.stage import arguments, fit, save
 
 if TYPE_CHECKING:
@@ -29,16 +27,11 @@ def train_grpo(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any
     }
     args = GRPOConfig(**arguments(stage, run, recipe.seed, **ours))
     reward = reward_of(stage)
-    random = np.random.default_rng([recipe.seed, 2])
+    scorer = TrlReward(reward, annotator_seed=recipe.seed if stage.target == "annotator" else None)
     rows = visits(data.split(stage.split), prompts_needed(args), recipe.seed)
-
-    def example(row: Row) -> dict[str, Any]:
-        label = drawn_label(row, random) if stage.target == "annotator" else row.label
-        return rl_example(row, reward.format, label)
-
-    examples = dataset(rows, example, stage.augment, recipe.seed)
+    examples = dataset(rows, lambda row: rl_example(row, reward.format), stage.augment, recipe.seed)
     trainer = GRPOTrainer(
-        model=model, reward_funcs=TrlReward(reward), args=args, train_dataset=examples, processing_class=processor
+        model=model, reward_funcs=scorer, args=args, train_dataset=examples, processing_class=processor
     )
     fit(trainer, stage, run)
     save(trainer, processor, run, stage)
