@@ -7,13 +7,13 @@ from emocal_rl.models import load, tiny_build
 
 @pytest.mark.slow
 def test_build_writes_a_checkpoint_that_has_learnt_something(tmp_path, capsys):
-    tiny_build.build(tmp_path, steps=(40, 20, 20), seed=0)
+    tiny_build.build(tmp_path, steps=(12, 12, 6), seed=0)
     printed = capsys.readouterr().out.splitlines()
     losses = {
         name: [float(line.split("loss ")[1].split()[0]) for line in printed if line.startswith(name)]
         for name in ("see", "describe", "follow")
     }
-    assert losses["describe"][-1] < losses["describe"][0] - 0.3
+    assert losses["describe"][-1] < losses["describe"][0] - 0.1
     model, processor = load.load(str(tmp_path))
     assert len(processor.tokenizer) == model.config.text_config.vocab_size
 

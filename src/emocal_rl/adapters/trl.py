@@ -30,6 +30,7 @@ class TrlReward:
         The draw depends on the seed and the trainer's step only, so a resumed run repeats it.
         """
         self.reward, self.annotator_seed = reward, annotator_seed
+        self.last: list[Scored] = []  # of the latest call: what segment credit and record files need
         self.__name__ = reward.__name__
 
     def __call__(
@@ -50,7 +51,7 @@ class TrlReward:
             targets = [
                 target | {"label": drawn_label(target["candidates"], target["votes"], draw)} for target in targets
             ]
-        scored = self.reward(completions, targets)
+        scored = self.last = self.reward(completions, targets)
         if log_metric is not None:
             for name, value in monitor(scored).items():
                 log_metric(f"train/{name}", value)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from trl import GRPOTrainer
+
 from emocal_rl.adapters.trl import TrlReward
 from emocal_rl.data import DataSet, visits
 from emocal_rl.models.load import image_token_ids
 from emocal_rl.preflight import reward_of
+from emocal_rl.train.credit import SegmentGRPOTrainer
 from emocal_rl.train.examples import dataset, rl_example
 from emocal_rl.train.stage import arguments, fit, save
 
@@ -16,9 +19,12 @@ if TYPE_CHECKING:
     from emocal_rl.run import Run
 
 
+TRAINERS = {"sequence": GRPOTrainer, "segment": SegmentGRPOTrainer}
+
+
 def train_grpo(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, processor: Any) -> None:
     """One GRPO stage.  Advantages are not divided by the group's deviation unless the recipe says so."""
-    from trl import GRPOConfig, GRPOTrainer
+    from trl import GRPOConfig
 
     ours = {
         "scale_rewards": "none",
@@ -30,7 +36,7 @@ def train_grpo(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any
     scorer = TrlReward(reward, annotator_seed=recipe.seed if stage.target == "annotator" else None)
     rows = visits(data.split(stage.split), prompts_needed(args), recipe.seed)
     examples = dataset(rows, lambda row: rl_example(row, reward.format), stage.augment, recipe.seed)
-    trainer = GRPOTrainer(
+    trainer = TRAINERS[stage.credit](
         model=model, reward_funcs=scorer, args=args, train_dataset=examples, processing_class=processor
     )
     fit(trainer, stage, run)

@@ -1,0 +1,89 @@
+"""Segment credit: which tokens state the confidence, and what each token is paid."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from emocal_rl.adapters.trl import TrlReward
+from emocal_rl.models import load
+from emocal_rl.rewards import FORMATS, Reward
+from emocal_rl.train.credit import SegmentGRPOTrainer, centred, parts, token_range
+
+FORM = FORMATS["emocaliber"]
+PARTS = dict.fromkeys(("element", "human", "context", "interaction", "analysis"), "naïve ☺ x")
+CANDIDATES = ["negative", "positive"]
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return load.load("tiny")[1].tokenizer
+
+
+@pytest.mark.parametrize("confidence", [0.01, 0.5, 0.85, 0.99])
+def test_the_tokens_of_the_confidence_and_no_others(tokenizer, confidence):
+    text = FORM.write(PARTS, "positive", confidence)
+    ids = tokenizer(text)["input_ids"] + [tokenizer.eos_token_id]
+    found = token_range(
+        ids, FORM.read(text, CANDIDATES).confidence_span, lambda part: tokenizer.decode(part, skip_special_tokens=True)
+    )
+    assert tokenizer.decode(ids[found.start : found.stop]) == f"{confidence:.2f}"
+
+
+def test_a_token_that_straddles_the_boundary_counts_as_confidence():
+    """Tokens 'c>0', '.8', '5<': the span '0.85' (2 to 6) touches all three."""
+    pieces = ["c>0", ".8", "5<", "/c"]
+    assert token_range(range(4), (2, 6), lambda ids: "".join(pieces[i] for i in ids)) == range(0, 3)
+
+
+def test_the_parts_add_up_to_the_total():
+    reward = Reward({"correct": 1.0, "brier": 0.5}, format="emocaliber", grader="label")
+    rows = reward(
+        [FORM.write(PARTS, a, 0.8) for a in CANDIDATES] + ["no tags"],
+        [{"candidates": CANDIDATES, "label": "positive"}] * 3,
+    )
+    # wrong at .8: 0 and .5 * -.64; right at .8: 1 and .5 * -.04; unreadable: 0 and .5 * -1
+    assert [parts(row, reward.weights) for row in rows] == [(0.0, -0.32), (1.0, pytest.approx(-0.02)), (0.0, -0.5)]
+    assert [sum(parts(row, reward.weights)) for row in rows] == pytest.approx([row.total for row in rows])
+
+
+def test_division_by_the_group_deviation():
+    """1 and 0 around .5: sample deviation sqrt(.5) = .7071, so +-.7070 after TRL's epsilon."""
+    values, kept = np.array([1.0, 0.0]), np.array([True, True])
+    assert centred(values, kept, 2, divide=True) == pytest.approx([0.70701, -0.70701], abs=1e-4)
+
+
+def test_advantages_of_a_group_by_hand(tokenizer):
+    """Four replies to one picture: right at .9, wrong at .9, right at .5, unreadable.
+
+    Outcomes 1 0 1 0 (mean .5): +.5 -.5 +.5.
+    Brier -.01 -.81 -.25 over the readable (mean -.35667): +.34667 -.45333 +.10667.
+    The unreadable one answers with its whole total: -1 against the mean of .99, -.81, .75 and -1, -.0175: -.9825.
+    """
+    reward = TrlReward(Reward({"correct": 1.0, "brier": 1.0}, format="emocaliber", grader="label"))
+    texts = [
+        FORM.write(PARTS, "positive", 0.9),
+        FORM.write(PARTS, "negative", 0.9),
+        FORM.write(PARTS, "positive", 0.5),
+        "hm",
+    ]
+    reward(completions=texts, candidates=[CANDIDATES] * 4, label=["positive"] * 4)
+    ids = tokenizer(texts, padding=True, padding_side="right", return_tensors="pt")["input_ids"]
+    trainer = SimpleNamespace(
+        reward_funcs=[reward],
+        scale_rewards="none",
+        num_generations=4,
+        _decode=lambda part: tokenizer.decode(part, skip_special_tokens=True),
+    )
+    found = SegmentGRPOTrainer._token_advantages(trainer, {"completion_ids": ids})
+    assert found.shape == ids.shape
+    assert found.dtype == torch.float32
+    expected = [(0.5, 0.34667), (-0.5, -0.45333), (0.5, 0.10667)]
+    for row, (rest, confidence) in enumerate(expected):
+        values, counts = np.unique(found[row].numpy().round(4), return_counts=True)
+        assert (
+            dict(zip(values.tolist(), counts.tolist(), strict=True))[round(confidence, 4)] == 4
+        )  # '0', '.', two digits
+        assert set(values.tolist()) == {pytest.approx(rest, abs=1e-4), pytest.approx(confidence, abs=1e-4)}
+    assert set(found[3].tolist()) == {pytest.approx(-0.9825, abs=1e-4)}
