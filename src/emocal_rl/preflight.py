@@ -39,7 +39,8 @@ def reward_of(stage: Stage) -> Reward:
 def verdict_of(stage: Stage) -> Verdict:
     """The verdict on a stage's reward under its trainer options."""
     options = _options(stage)
-    return judge(reward_of(stage), options.get("scale_rewards", "none"), int(options["num_generations"]))
+    scale, generations = options.get("scale_rewards", "none"), int(options["num_generations"])
+    return judge(reward_of(stage), scale, generations, credit=stage.credit)
 
 
 def describe(verdict: Verdict) -> list[str]:

@@ -177,6 +177,8 @@ def _stage_problems(stage: dict[str, Any]) -> Iterator[tuple[Path, str]]:
         yield ("reward",), "grpo needs a reward, for example reward: {correct: 1.0, brier: 1.0}"
     if algorithm == "grpo" and stage.get("labels") is not None:
         yield ("labels",), "only sft imitates confidence labels; remove the key"
+    if algorithm == "sft" and stage.get("credit", "sequence") != "sequence":
+        yield ("credit",), "only grpo credits segments; remove the key"
     yield from _reward_problems(stage.get("format"), reward)
     if algorithm in trainer_keys.CONFIGS and isinstance(trainer, dict):
         yield from ((("trainer", key), message) for key, message in trainer_keys.problems(algorithm, trainer))

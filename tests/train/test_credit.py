@@ -51,7 +51,13 @@ def test_the_parts_add_up_to_the_total():
 def test_division_by_the_group_deviation():
     """1 and 0 around .5: sample deviation sqrt(.5) = .7071, so +-.7070 after TRL's epsilon."""
     values, kept = np.array([1.0, 0.0]), np.array([True, True])
-    assert centred(values, kept, 2, divide=True) == pytest.approx([0.70701, -0.70701], abs=1e-4)
+    assert centred(values, kept, 2, "group") == pytest.approx([0.70701, -0.70701], abs=1e-4)
+
+
+def test_division_by_the_batch_deviation():
+    """Groups (1, 0) and (3, 3): +-.5 and 0, over the deviation of 1 0 3 3, which is 1.5."""
+    values = np.array([1.0, 0.0, 3.0, 3.0])
+    assert centred(values, np.ones(4, bool), 2, "batch") == pytest.approx([1 / 3, -1 / 3, 0, 0], abs=1e-4)
 
 
 def test_advantages_of_a_group_by_hand(tokenizer):

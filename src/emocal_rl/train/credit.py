@@ -15,9 +15,11 @@ import numpy as np
 from trl import GRPOTrainer
 
 from emocal_rl.adapters.trl import TrlReward
+from emocal_rl.errors import UserError
 from emocal_rl.rewards import Scored
 
 OUTCOME_TERMS = ("correct", "well_formed")
+EPSILON = 1e-4  # added to a deviation before dividing by it, as TRL does
 
 
 def parts(scored: Scored, weights: dict[str, float]) -> tuple[float, float]:
@@ -52,24 +54,38 @@ class _PrefixLengths(Sequence[int]):
         return len(self.decode(self.ids[: index + 1]))
 
 
-def centred(values: np.ndarray, kept: np.ndarray, size: int, divide: bool) -> np.ndarray:
-    """Values (N,) minus the mean of the `kept` ones in their group of `size`; divided by their deviation if asked.
+def centred(values: np.ndarray, kept: np.ndarray, size: int, scale: str = "none") -> np.ndarray:
+    """Values (N,) minus the mean of the `kept` ones in their group of `size`, divided as `scale` says.
 
-    >>> centred(np.array([1.0, 0.0, 5.0, 5.0]), np.array([True, True, True, False]), 2, divide=False)
+    scale: "none"; "group", by the deviation of the group's kept values; "batch", by that of all kept values.
+
+    >>> centred(np.array([1.0, 0.0, 5.0, 5.0]), np.array([True, True, True, False]), 2)
     array([ 0.5, -0.5,  0. ,  0. ])
     """
     groups, present = values.reshape(-1, size), kept.reshape(-1, size)
     count = np.maximum(present.sum(1, keepdims=True), 1)
     mean = np.where(present, groups, 0).sum(1, keepdims=True) / count
     away = groups - np.where(present.any(1, keepdims=True), mean, groups)
-    if divide:
-        deviation = np.sqrt(np.where(present, away**2, 0).sum(1, keepdims=True) / np.maximum(count - 1, 1))
-        away = away / (deviation + 1e-4)  # TRL's own epsilon
+    if scale == "group":
+        away = away / (
+            np.sqrt(np.where(present, away**2, 0).sum(1, keepdims=True) / np.maximum(count - 1, 1)) + EPSILON
+        )
+    elif scale == "batch":
+        away = away / (values[kept].std(ddof=1) + EPSILON if kept.sum() > 1 else 1.0)
     return np.asarray(away.reshape(-1))
 
 
 class SegmentGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
-    """TRL's GRPOTrainer with an advantage for each token.  One process, one `TrlReward`."""
+    """TRL's GRPOTrainer with an advantage for each token.  One process, one `TrlReward`.
+
+    Raises:
+        UserError: several processes; a group would be split between them.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.accelerator.num_processes > 1:
+            raise UserError("credit: segment runs in one process; use credit: sequence with several")
 
     def _generate_and_score_completions(self, inputs: Any) -> Any:
         output = super()._generate_and_score_completions(inputs)
@@ -84,11 +100,11 @@ class SegmentGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         scored, weights = scorer.last, scorer.reward.weights
         outcome, stated = np.array([parts(row, weights) for row in scored]).T
         readable = np.array([row.reply.fault is None for row in scored])
-        divide, size = self.scale_rewards == "group", self.num_generations
-        rest = centred(outcome, np.ones_like(readable), size, divide)
-        confidence = centred(stated, readable, size, divide)
+        everyone, size, scale = np.ones_like(readable), self.num_generations, self.scale_rewards
+        rest = centred(outcome, everyone, size, scale)
+        confidence = centred(stated, readable, size, scale)
         # an unreadable reply has no confidence to credit: all its tokens answer for the whole loss
-        rest = np.where(readable, rest, centred(outcome + stated, np.ones_like(readable), size, divide))
+        rest = np.where(readable, rest, centred(outcome + stated, everyone, size, scale))
         advantages = np.repeat(rest[:, None], output["completion_ids"].shape[1], axis=1)
         for row, (reply, ids) in enumerate(zip(scored, output["completion_ids"].tolist(), strict=True)):
             if readable[row] and reply.reply.confidence_span is not None:
