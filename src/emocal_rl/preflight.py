@@ -40,7 +40,7 @@ def verdict_of(stage: Stage) -> Verdict:
     """The verdict on a stage's reward under its trainer options."""
     options = _options(stage)
     scale, generations = options.get("scale_rewards", "none"), int(options["num_generations"])
-    return judge(reward_of(stage), scale, generations, credit=stage.credit)
+    return judge(reward_of(stage), scale, generations, credit="sequence" if stage.credit == "sequence" else "segment")
 
 
 def describe(verdict: Verdict) -> list[str]:

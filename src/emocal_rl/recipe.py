@@ -90,9 +90,9 @@ class Stage(_Part):
     votes that agree, or the majority label."""
     reward: dict[str, float | dict[str, Any]] = {}
     """term: weight, or term: {use: rule, weight: w, option: value}. Weight 0 is measured, not paid. Only for RL."""
-    credit: Literal["sequence", "segment"] = "sequence"
-    """What a token is paid for: the whole reward (sequence), or the calibration terms on the tokens of the confidence
-    and the other terms on the rest (segment). Only for RL."""
+    credit: Literal["sequence", "segment", "expected"] = "sequence"
+    """What a token is paid for: the whole reward (sequence); the calibration terms on the tokens of the confidence and
+    the other terms on the rest (segment); or segment with the expected score of its digits (expected). Only for RL."""
     labels: Labels | None = None
     """Where the confidences to imitate come from; null where the format states none. Only for sft."""
     augment: float = Field(default=0.0, ge=0)

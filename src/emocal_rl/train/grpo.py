@@ -12,6 +12,7 @@ from emocal_rl.models.load import image_token_ids
 from emocal_rl.preflight import reward_of
 from emocal_rl.train.credit import SegmentGRPOTrainer
 from emocal_rl.train.examples import dataset, rl_example
+from emocal_rl.train.expected import ExpectedGRPOTrainer
 from emocal_rl.train.stage import arguments, fit, save
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from emocal_rl.run import Run
 
 
-TRAINERS = {"sequence": GRPOTrainer, "segment": SegmentGRPOTrainer}
+TRAINERS = {"sequence": GRPOTrainer, "segment": SegmentGRPOTrainer, "expected": ExpectedGRPOTrainer}
 
 
 def train_grpo(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, processor: Any) -> None:

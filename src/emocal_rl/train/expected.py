@@ -1,0 +1,114 @@
+"""Expected credit: the confidence is learnt from its expected score, not only from the one that happened to be sampled.
+
+A stated confidence such as 0.73 is two decisions over ten digits.  Their probabilities are known to the policy, so the
+expected score of each decision (the other digit as sampled) can be differentiated directly: every reply then teaches
+about all ten alternatives at once, and the noise of which digit was drawn is gone (Rao-Blackwellisation).  Whatever
+else the policy could write there counts as unreadable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from emocal_rl.rewards import Reward, Scored
+from emocal_rl.train.credit import EPSILON, SegmentGRPOTrainer, parts, token_range
+
+DIGITS = "0123456789"
+
+
+def stated_pay(reward: Reward, confidence: np.ndarray, correct: float) -> np.ndarray:
+    """What the terms on the confidence pay for stating each of `confidence` (N,), in (N,); worst where unreadable."""
+    grid = np.array(reward.format.grid)
+    terms = [term for term in reward.terms if term.rule.uses_confidence and term.weight]
+
+    def pay(c: np.ndarray, y: float) -> np.ndarray:
+        return np.sum([term.weight * term.rule(c, np.full(len(c), y)) for term in terms], axis=0)
+
+    worst = min(pay(grid, 0.0).min(), pay(grid, 1.0).min())
+    readable = (confidence > grid[0] - 1e-9) & (confidence < grid[-1] + 1e-9)
+    return np.where(readable, pay(np.clip(confidence, grid[0], grid[-1]), correct), worst)
+
+
+def decisions(number: str) -> list[tuple[int, np.ndarray]]:
+    """Each digit after the point: its place in the text, and the ten confidences it decides between.
+
+    >>> decisions("0.70")[0]
+    (2, array([0. , 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]))
+    """
+    places = [place for place in range(number.find(".") + 1, len(number)) if "." in number and number[place] in DIGITS]
+    return [(at, np.array([float(number[:at] + digit + number[at + 1 :]) for digit in DIGITS])) for at in places]
+
+
+class ExpectedGRPOTrainer(SegmentGRPOTrainer):
+    """Segment credit, with the expected score on the digits of the confidence.  A digit must be one token."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        tokenizer = self.processing_class.tokenizer
+        self._digits = torch.tensor(tokenizer.convert_tokens_to_ids(list(DIGITS)), device=self.accelerator.device)
+
+    def _token_advantages(self, output: Any) -> Any:
+        advantages = super()._token_advantages(output)
+        scored = self.reward_funcs[0].last
+        pay = torch.zeros(*advantages.shape, len(DIGITS))  # (B, T, 10); all zero where no digit is decided
+        for row, (reply, scale) in enumerate(zip(scored, self._deviations(scored), strict=True)):
+            for column, values in self._decided(reply, output["completion_ids"][row].tolist()):
+                pay[row, column] = torch.from_numpy(values / scale).float()
+                advantages[row, column] = 0.0
+        output["digit_pay"] = pay.to(advantages.device)
+        return advantages
+
+    def _decided(self, reply: Scored, ids: list[int]) -> Iterator[tuple[int, np.ndarray]]:
+        """The columns that hold a digit of the confidence, with what each digit would pay beyond being unreadable."""
+        span = reply.reply.confidence_span
+        if reply.reply.fault is not None or span is None or reply.correct is None:
+            return
+        reward, number = self.reward_funcs[0].reward, reply.reply.text[slice(*span)]
+        worst = stated_pay(reward, np.array([-1.0]), reply.correct)
+        for place, confidences in decisions(number):
+            tokens = token_range(ids, (span[0] + place, span[0] + place + 1), self._decode)
+            if len(tokens) == 1 and ids[tokens.start] == self._digits[int(number[place])]:
+                yield tokens.start, stated_pay(reward, confidences, reply.correct) - worst
+
+    def _deviations(self, scored: list[Scored]) -> np.ndarray:
+        """What to divide each reply's pay by: 1, or the deviation within its group or the batch (`scale_rewards`)."""
+        stated = np.array([parts(row, self.reward_funcs[0].reward.weights)[1] for row in scored])
+        groups = stated.reshape(-1, self.num_generations)
+        if self.scale_rewards == "group":
+            return np.repeat(groups.std(1, ddof=1) + EPSILON, self.num_generations)
+        return np.full(len(stated), stated.std(ddof=1) + EPSILON if self.scale_rewards == "batch" else 1.0)
+
+    def _compute_loss(self, model: Any, inputs: Any) -> Any:
+        with self._states(model) as seen:
+            loss = super()._compute_loss(model, inputs)
+        return loss - self._expected_pay(model, torch.cat(seen), inputs)
+
+    @contextmanager
+    def _states(self, model: Any) -> Iterator[list[Any]]:
+        """The backbone's last hidden states of the forward passes inside the block."""
+        seen: list[Any] = []
+        backbone = self.accelerator.unwrap_model(model).base_model
+        hook = backbone.register_forward_hook(lambda _module, _inputs, output: seen.append(output.last_hidden_state))
+        try:
+            yield seen
+        finally:
+            hook.remove()
+
+    def _expected_pay(self, model: Any, states: Any, inputs: Any) -> Any:
+        """Expected pay over the ten digits of every decision, as a mean over replies.
+
+        TRL's loss is a mean over tokens, of which a reply has dozens and two are these digits; they would hardly move.
+        """
+        pay = inputs["digit_pay"]
+        row, column = torch.nonzero(pay.abs().sum(-1), as_tuple=True)
+        # the state that predicts completion token t stands just before it
+        before = states[row, inputs["prompt_ids"].shape[1] + column - 1]
+        logits = self.accelerator.unwrap_model(model).get_output_embeddings()(before) / self.temperature
+        chance = torch.softmax(logits.float(), -1)[:, self._digits]
+        expected = (chance * pay[row, column]).sum()
+        return expected / (len(pay) * self.current_gradient_accumulation_steps)
