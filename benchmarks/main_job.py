@@ -10,7 +10,6 @@ comparison pooled over seeds; its numbers go to `benchmarks/results/main_job.jso
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import subprocess
 import sys
@@ -83,7 +82,7 @@ def main() -> None:
     with ThreadPoolExecutor(options.jobs) as pool:
         pairs = list(pool.map(lambda seed: one_seed(options.out, seed), range(options.seeds)))
     numbers = compare_runs([run for runs in zip(*pairs, strict=True) for run in runs], options.out)
-    files.write_text(RESULTS, json.dumps(numbers, indent=2) + "\n")
+    files.write_json(RESULTS, numbers | {"runs": [run | {"path": Path(run["path"]).name} for run in numbers["runs"]]})
     print("\n".join(comparison_lines(numbers)))
     print(f"{RESULTS}\n{options.out / 'comparison.html'}")
 
