@@ -1,0 +1,37 @@
+"""The README's Python runs, and its figures are those of the committed results."""
+
+import json
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def test_snippets_run(capsys):
+    names: dict[str, object] = {}
+    snippets = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(snippets) == 2
+    for snippet in snippets:
+        exec(snippet, names)  # noqa: S102
+    assert capsys.readouterr().out == "0.99\n"
+
+
+def test_figures_are_the_committed_results():
+    """Brier, ECE and AUROC before and after, of both variants, as the table prints them."""
+    results = json.loads((ROOT / "benchmarks" / "results" / "main_job.json").read_text("utf-8"))
+    variants = results["splits"]["unseen_style"]["variants"]
+    rows = [line for line in README.splitlines() if line.startswith("| ") and "→" in line]
+    assert len(rows) == len(variants) == 2
+    for row, variant in zip(rows, variants.values() if isinstance(variants, dict) else variants, strict=True):
+        for metric in ("brier", "ece_10", "auroc"):
+            shown = " → ".join(f"{variant[when][metric]['value']:.3f}" for when in ("before", "after"))
+            assert shown in row
+
+
+def test_every_path_in_the_file_list_exists():
+    listed = README.split("```\nsrc/emocal_rl/\n")[1].split("```")[0]
+    for line in listed.splitlines():
+        for name in line.strip().split("  ")[0].split():
+            inside = ROOT / "src" / "emocal_rl" if line.startswith("  ") else ROOT
+            assert list(inside.glob(name)), name
