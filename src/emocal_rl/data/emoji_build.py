@@ -222,7 +222,7 @@ def main(arguments: list[str]) -> int:
     """Build, compare with the shipped files, say what differs; 0 when nothing does."""
     if not arguments or arguments[0].startswith("-"):
         raise UserError(
-            "emoji_build: give a folder for the downloads, for example: python -m emocal_rl.data.emoji_build build/emoji"
+            "emoji_build: give a folder for the downloads: python -m emocal_rl.data.emoji_build build/emoji"
         )
     cache = Path(arguments[0])
     out = FILES if "--write" in arguments else cache / "built"

@@ -27,7 +27,7 @@ def stated_pay(reward: Reward, confidence: np.ndarray, correct: float) -> np.nda
     terms = [term for term in reward.terms if term.rule.uses_confidence and term.weight]
 
     def pay(c: np.ndarray, y: float) -> np.ndarray:
-        return np.sum([term.weight * term.rule(c, np.full(len(c), y)) for term in terms], axis=0)
+        return np.asarray(np.sum([term.weight * term.rule(c, np.full(len(c), y)) for term in terms], axis=0))
 
     worst = min(pay(grid, 0.0).min(), pay(grid, 1.0).min())
     readable = (confidence > grid[0] - 1e-9) & (confidence < grid[-1] + 1e-9)
