@@ -86,8 +86,8 @@ def evaluate_stage(recipe: Recipe, stage: Stage, run: Run, data: DataSet) -> Non
         rows = data.split(split)[: recipe.evaluation.limit]
         name = f"{stage.name} on {split}"
         texts = complete(model, processor, rows, reward.format, batch_size=recipe.evaluation.batch_size, label=name)
-        lines = (json.dumps(record, ensure_ascii=False) for record in records(rows, texts, reward, stage.name, split))
-        files.write_text(run.records_path(stage.name, split), "\n".join(lines) + "\n")
+        found = records(rows, texts, reward, stage.name, split)
+        files.write_jsonl(run.records_path(stage.name, split), found)
 
 
 def quieten() -> None:
