@@ -85,8 +85,12 @@ def test_deviations(tokenizer, scale, expected):
     assert found == pytest.approx(expected, abs=2e-3)
 
 
-def test_the_gradient_is_chance_times_pay_above_the_mean():
-    """d/d logit of sum_k p_k s_k is p_k (s_k - sum p s); what is no digit pays 0.  Temperature 2 halves it."""
+@pytest.mark.parametrize("worth", [0.0, 0.3])
+def test_the_gradient_is_chance_times_pay_above_the_mean(worth):
+    """d/d logit_k of sum_k p_k (s_k - tau log p_k) is p_k (s_k - tau log p_k - mean) over the ten digits; others get none.
+
+    A temperature of 2 halves it.
+    """
     vocabulary, temperature = 12, 2.0
     logits = torch.linspace(-1, 1, vocabulary).requires_grad_()
     pay = torch.zeros(1, 3, 10)
@@ -98,13 +102,15 @@ def test_the_gradient_is_chance_times_pay_above_the_mean():
         accelerator=SimpleNamespace(unwrap_model=lambda given: given),
         temperature=temperature,
         _digits=torch.arange(10),
+        _entropy=worth,
         current_gradient_accumulation_steps=1,
     )
     inputs = {"digit_pay": pay, "prompt_ids": torch.zeros(1, 2)}
     value = ExpectedGRPOTrainer._expected_pay(stub, model, states, inputs)
     value.backward()
-    chance = torch.softmax(logits.detach() / temperature, -1)
-    paid = torch.cat([pay[0, 1], torch.zeros(2)])
-    mean = (chance * paid).sum()
+    chance = torch.softmax(logits.detach()[:10] / temperature, -1)
+    gain = pay[0, 1] - worth * chance.log()
+    mean = (chance * gain).sum()
     assert value.item() == pytest.approx(mean.item())
-    torch.testing.assert_close(logits.grad, chance * (paid - mean) / temperature)
+    torch.testing.assert_close(logits.grad[:10], chance * (gain - mean) / temperature)
+    assert logits.grad[10:].tolist() == [0, 0]

@@ -1,4 +1,4 @@
-"""The embedded data: emojis in seven drawing styles, with the votes of the people who annotated them.
+"""The embedded data: emojis in ten drawing styles, with the votes of the people who annotated them.
 
 Each picture has real annotation counts (negative / neutral / positive; Kralj Novak et al., 2015): how people judged the
 sentiment of messages that carry that emoji.  What is left uncertain once only the picture is seen is exactly what a
@@ -25,11 +25,14 @@ CANDIDATES = {2: ("negative", "positive"), 3: ("negative", "neutral", "positive"
 MIN_VOTES = 10  # fewer, and the observed share of the top label overstates how much people agree
 
 # The split rule: who drew a picture decides what it may be used for, and a fifth of the emojis is never trained on.
-TRAIN_STYLES = ("noto", "twemoji", "emojione")
+STAGE_OF_STYLE = {
+    "noto": "stage_one", "twemoji": "stage_one", "fxemoji": "stage_one",
+    "emojione": "stage_two", "emojione-mono": "stage_two", "streamline": "stage_two",
+}  # fmt: skip
+TRAIN_STYLES = tuple(STAGE_OF_STYLE)
 HELD_STYLES = ("noto-v1", "emojione-v1")
 TEST_STYLES = ("fluent-flat", "openmoji")
 STYLES = (*TRAIN_STYLES, *HELD_STYLES, *TEST_STYLES)
-STAGE_OF_STYLE = {"noto": "stage_one", "twemoji": "stage_one", "emojione": "stage_two"}
 SPLITS = ("stage_one", "stage_two", "stage_three", "validation", "unseen_style", "unseen_emoji", "other_domain")
 EVALUATED = SPLITS[3:]
 

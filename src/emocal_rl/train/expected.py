@@ -2,8 +2,8 @@
 
 A stated confidence such as 0.73 is two decisions over ten digits.  Their probabilities are known to the policy, so the
 expected score of each decision (the other digit as sampled) can be differentiated directly: every reply then teaches
-about all ten alternatives at once, and the noise of which digit was drawn is gone (Rao-Blackwellisation).  Whatever
-else the policy could write there counts as unreadable.
+about all ten alternatives at once, and the noise of which digit was drawn is gone (Rao-Blackwellisation).  Chances are
+taken among the ten digits only: what else could stand there is the format's business, which the other terms pay for.
 """
 
 from __future__ import annotations
@@ -45,10 +45,16 @@ def decisions(number: str) -> list[tuple[int, np.ndarray]]:
 
 
 class ExpectedGRPOTrainer(SegmentGRPOTrainer):
-    """Segment credit, with the expected score on the digits of the confidence.  A digit must be one token."""
+    """Segment credit, with the expected score on the digits of the confidence.  A digit must be one token.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    Args:
+        digit_entropy: what a nat of entropy of a decision is worth, in units of the scoring rule.  It keeps the
+            decisions open until they have learnt to differ between prompts.
+    """
+
+    def __init__(self, *args: Any, digit_entropy: float = 0.0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._entropy = digit_entropy
         tokenizer = self.processing_class.tokenizer
         self._digits = torch.tensor(tokenizer.convert_tokens_to_ids(list(DIGITS)), device=self.accelerator.device)
 
@@ -100,7 +106,7 @@ class ExpectedGRPOTrainer(SegmentGRPOTrainer):
             hook.remove()
 
     def _expected_pay(self, model: Any, states: Any, inputs: Any) -> Any:
-        """Expected pay over the ten digits of every decision, as a mean over replies.
+        """Expected pay of every decision plus the worth of its entropy, as a mean over replies.
 
         TRL's loss is a mean over tokens, of which a reply has dozens and two are these digits; they would hardly move.
         """
@@ -108,7 +114,7 @@ class ExpectedGRPOTrainer(SegmentGRPOTrainer):
         row, column = torch.nonzero(pay.abs().sum(-1), as_tuple=True)
         # the state that predicts completion token t stands just before it
         before = states[row, inputs["prompt_ids"].shape[1] + column - 1]
-        logits = self.accelerator.unwrap_model(model).get_output_embeddings()(before) / self.temperature
-        chance = torch.softmax(logits.float(), -1)[:, self._digits]
-        expected = (chance * pay[row, column]).sum()
-        return expected / (len(pay) * self.current_gradient_accumulation_steps)
+        logits = self.accelerator.unwrap_model(model).get_output_embeddings()(before)[:, self._digits]
+        log_chance = torch.log_softmax(logits.float() / self.temperature, -1)
+        value = log_chance.exp() * (pay[row, column] - self._entropy * log_chance)
+        return value.sum() / (len(pay) * self.current_gradient_accumulation_steps)

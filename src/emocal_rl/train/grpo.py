@@ -37,8 +37,9 @@ def train_grpo(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any
     scorer = TrlReward(reward, annotator_seed=recipe.seed if stage.target == "annotator" else None)
     rows = visits(data.split(stage.split), prompts_needed(args), recipe.seed)
     examples = dataset(rows, lambda row: rl_example(row, reward.format), stage.augment, recipe.seed)
+    extra = {"digit_entropy": stage.digit_entropy} if stage.credit == "expected" else {}
     trainer = TRAINERS[stage.credit](
-        model=model, reward_funcs=scorer, args=args, train_dataset=examples, processing_class=processor
+        model=model, reward_funcs=scorer, args=args, train_dataset=examples, processing_class=processor, **extra
     )
     fit(trainer, stage, run)
     save(trainer, processor, run, stage)
