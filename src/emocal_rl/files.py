@@ -143,15 +143,36 @@ class JsonLines:
         self.close()
 
 
-def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """The rows of a file of one JSON object a line; a line that is not JSON is a `UserError` that names it."""
+def read_jsonl(path: Path, broken: Callable[[str], None] | None = None) -> list[dict[str, Any]]:
+    """The rows of a file of one JSON object a line; empty lines are passed over.
+
+    A line that is none is a `UserError` that names it, unless `broken` is given: it is told, and reading goes on.
+    """
     rows = []
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            rows.append(json.loads(text))
-        except json.JSONDecodeError as error:
-            raise UserError(f"{path}:{number}: not a line of JSON: {error.msg}") from None
+    with path.open(encoding="utf-8", errors="strict" if broken is None else "replace") as lines:
+        for number, text in enumerate(lines, start=1):
+            if not text.strip():
+                continue
+            try:
+                rows.append(_object(text))
+            except ValueError as error:
+                problem = f"{path}:{number}: not a line of JSON: {error}"
+                if broken is None:
+                    raise UserError(problem) from None
+                broken(problem)
     return rows
+
+
+def _object(text: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(error.msg) from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    if not isinstance(value, dict):
+        raise ValueError(f"a {type(value).__name__}, not an object")
+    return value
 
 
 def _cut_torn_line(path: Path) -> None:

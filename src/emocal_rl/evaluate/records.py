@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from emocal_rl import files
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate.cells import Sample
 
@@ -81,28 +82,11 @@ class Records:
         return Records(tuple(by_id[i] for i in ids), self.oddities)
 
 
-def read_jsonl(path: Path) -> tuple[list[dict[str, Any]], int]:
-    """The objects of a JSON-lines file and the number of lines that are none (a torn last line after a crash)."""
-    found, torn = [], 0
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except json.JSONDecodeError:
-            torn += 1
-            continue
-        if isinstance(value, dict):
-            found.append(value)
-        else:
-            torn += 1
-    return found, torn
-
-
 def read_records(path: Path) -> Records:
     """Read one records file. Repeated ids keep the last line; odd values are counted and named, never hidden."""
-    lines, torn = read_jsonl(path)
-    odd: Counter[str] = Counter({"lines that are not JSON objects": torn} if torn else {})
+    broken: list[str] = []
+    lines = files.read_jsonl(path, broken.append)
+    odd: Counter[str] = Counter({"lines that are not JSON objects": len(broken)} if broken else {})
     by_id: dict[str, Record] = {}
     for number, line in enumerate(lines):
         record = _record(line, number, odd)
@@ -210,11 +194,15 @@ def read_run(path: Path) -> RunFiles:
     if not records:
         raise UserError(f"{path}: no evaluation records in {path / 'records'}; run `emocal-rl eval {path}` first")
     splits = sorted({split for _, split in records}, key=_split_key)
-    log = read_jsonl(path / "metrics.jsonl")[0] if (path / "metrics.jsonl").is_file() else []
+    log = files.read_jsonl(path / "metrics.jsonl", broken=_pass) if (path / "metrics.jsonl").is_file() else []
     recipe = path / "recipe.yaml"
     return RunFiles(
         path, facts, recipe.read_text(encoding="utf-8") if recipe.is_file() else "", log, stages, splits, records
     )
+
+
+def _pass(problem: str) -> None:
+    """The training log is only drawn: a line torn by a kill costs one point of a curve."""
 
 
 def _split_key(split: str) -> tuple[int, str]:

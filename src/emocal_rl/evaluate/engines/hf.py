@@ -1,0 +1,51 @@
+"""Transformers in this process: one padded batch after another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from emocal_rl.evaluate.engines.core import Completion, Decoding, Request
+from emocal_rl.evaluate.generate import complete_batch
+from emocal_rl.models.load import image_token_ids, load, use_threads
+
+
+class HfEngine:
+    """A model loaded with transformers, on the GPU where there is one."""
+
+    def __init__(self, model: str, batch_size: int = 64, options: Mapping[str, Any] | None = None) -> None:
+        import torch
+        import transformers
+
+        transformers.logging.set_verbosity_error()  # our own progress says what is going on
+        transformers.logging.disable_progress_bar()
+        use_threads("auto")
+        self.model, self.batch_size, self._options = model, batch_size, dict(options or {})
+        self._model, self._processor = load(model)
+        self._model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+
+    def complete(self, requests: Sequence[Request], decoding: Decoding) -> Iterator[Completion]:
+        """Batches of rows in order; sampling is seeded anew for every batch, by its first row."""
+        import torch
+
+        options = self._generation(decoding)
+        for start in range(0, len(requests), self.batch_size):
+            batch = requests[start : start + self.batch_size]
+            torch.manual_seed(batch[0].seed(decoding))
+            with torch.inference_mode():
+                rows = [request.row for request in batch]
+                texts = complete_batch(self._model, self._processor, rows, batch[0].form, options)
+            yield from (Completion(request, text) for request, text in zip(batch, texts, strict=True))
+
+    def _generation(self, decoding: Decoding) -> dict[str, Any]:
+        sampled = {"do_sample": True, "temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": 0}
+        return {
+            "max_new_tokens": decoding.max_new_tokens,
+            "suppress_tokens": image_token_ids(self._model, self._processor),
+            **(sampled if decoding.temperature else {"do_sample": False}),
+            **self._options,
+        }
+
+    def close(self) -> None:
+        """Forget the model; its memory is free once nothing else holds it."""
+        del self._model, self._processor

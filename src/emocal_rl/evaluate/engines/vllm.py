@@ -1,0 +1,65 @@
+"""vLLM in this process: continuous batching, the same prompts as transformers gets."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from emocal_rl.data.prompts import chat
+from emocal_rl.errors import UserError
+from emocal_rl.evaluate.engines.core import Completion, Decoding, Request
+from emocal_rl.models.load import image_token_ids, source
+from emocal_rl.models.patches import idefics3_without_torchvision
+
+FORBID = -100.0  # logit bias that rules a token out
+
+
+class VllmEngine:
+    """A model loaded with `vllm.LLM`; `options` are its arguments (max_model_len, dtype, tensor_parallel_size, ...)."""
+
+    def __init__(self, model: str, batch_size: int = 256, options: Mapping[str, Any] | None = None) -> None:
+        if importlib.util.find_spec("vllm") is None:
+            raise UserError("--engine vllm: vLLM is not installed; pip install 'emocal-rl[vllm]', or use --engine hf")
+        idefics3_without_torchvision()
+        from transformers import AutoProcessor
+        from vllm import LLM
+
+        self.model, self.batch_size = model, batch_size
+        path, given = source(model), {"limit_mm_per_prompt": {"image": 1}, **(options or {})}
+        try:
+            self._processor = AutoProcessor.from_pretrained(path)
+            self._llm = LLM(model=path, **given)
+        except (OSError, ValueError, TypeError) as problem:
+            raise UserError(f"model {model}: {str(problem).strip().splitlines()[0]}") from problem
+        config = SimpleNamespace(config=self._llm.llm_engine.model_config.hf_config)
+        self._forbidden = dict.fromkeys(image_token_ids(config, self._processor), FORBID)
+
+    def complete(self, requests: Sequence[Request], decoding: Decoding) -> Iterator[Completion]:
+        """`batch_size` requests at a time, so that what is done is on the disk when the process dies."""
+        for start in range(0, len(requests), self.batch_size):
+            batch = requests[start : start + self.batch_size]
+            parameters = [self._sampling(request, decoding) for request in batch]
+            outputs = self._llm.generate([self._prompt(r) for r in batch], parameters, use_tqdm=False)
+            yield from (Completion(r, out.outputs[0].text) for r, out in zip(batch, outputs, strict=True))
+
+    def _prompt(self, request: Request) -> dict[str, Any]:
+        messages = chat(request.row, request.form)
+        text = self._processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return {"prompt": text, "multi_modal_data": {"image": request.row.image}}
+
+    def _sampling(self, request: Request, decoding: Decoding) -> Any:
+        from vllm import SamplingParams
+
+        return SamplingParams(
+            temperature=decoding.temperature,
+            top_p=decoding.top_p,
+            max_tokens=decoding.max_new_tokens,
+            seed=request.seed(decoding),
+            logit_bias=self._forbidden or None,
+        )
+
+    def close(self) -> None:
+        """Forget the model; its memory is free once nothing else holds it."""
+        del self._llm
