@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from emocal_rl import __version__, verbs
+from emocal_rl import __version__, verbs, verbs_evaluate
 from emocal_rl.errors import UserError
 from emocal_rl.suggest import did_you_mean
 
@@ -23,6 +23,7 @@ class Verb:
 
 VERBS = {
     "train": Verb("train a recipe, or resume a run", verbs.train_options, verbs.train),
+    "score": Verb("score saved completions", verbs_evaluate.score_options, verbs_evaluate.score),
     "report": Verb("write the report of a run again, or compare runs", verbs.report_options, verbs.report),
     "check": Verb("everything that can be known about a recipe without a GPU", verbs.check_options, verbs.check),
     "recipes": Verb("list, show or copy the recipes", verbs.recipes_options, verbs.recipes),

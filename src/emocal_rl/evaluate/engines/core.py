@@ -154,7 +154,7 @@ def open_engine(
     return HfEngine(model, batch_size, given)
 
 
-def parse_options(texts: Sequence[str]) -> dict[str, Any]:
+def parse_options(texts: Sequence[str], rule: str = "engine options are written key=value") -> dict[str, Any]:
     """``key=value`` texts as a mapping, values read as YAML. Raises UserError for a text that is none.
 
     >>> parse_options(["max_model_len=512", "dtype=float32"])
@@ -164,7 +164,7 @@ def parse_options(texts: Sequence[str]) -> dict[str, Any]:
     for text in texts:
         key, sign, value = text.partition("=")
         if not sign or not key:
-            raise UserError(f"{text}: engine options are written key=value")
+            raise UserError(f"{text}: {rule}")
         try:
             found[key] = yaml.safe_load(value)
         except yaml.YAMLError:

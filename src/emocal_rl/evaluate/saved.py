@@ -1,0 +1,182 @@
+"""Completions that somebody saved, ours or another tool's: column names are guessed, oddities counted, nothing dropped.
+
+A row is a completion (`text`, `completion`, `response`, ...) or, failing that, an `answer` with a `confidence` that
+were read elsewhere, and what the right answer is (`votes`, `label`, `ground_truth`, ...).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emocal_rl import files
+from emocal_rl.errors import UserError
+from emocal_rl.rewards.formats.matching import match
+from emocal_rl.rewards.formats.reply import Reply
+from emocal_rl.rewards.targets import shares_of
+
+TEXTS = ("text", "completion", "response", "generations", "generation", "output", "model_output", "raw_response")
+LABELS = ("label", "ground_truth", "solution", "gold", "target")
+CANDIDATES = ("candidates", "choices", "labels", "options")
+IDS = ("id", "index", "question_id", "doc_id")
+CLUSTERS = ("cluster", "image_id", "image", "image_path")
+
+NOT_JSON = "lines that are not JSON objects (no row could be made of them)"
+FAILED = "failed generations (an error instead of a completion; left out, run the generation again)"
+NO_TEXT = "rows without a completion (counted as unreadable)"
+EMPTY = "empty completions (counted as unreadable)"
+REPEATED = "repeated ids (the last line counts)"
+UNGRADED = "rows without votes or label (cannot be graded; left out)"
+BAD_VOTES = "rows whose votes are no counts parallel to the candidates (cannot be graded; left out)"
+STRANGER = "labels that are none of their row's candidates (every answer there is wrong)"
+MIXED = "different sets of candidates within one task (their numbers are pooled)"
+
+
+@dataclass(frozen=True)
+class SavedRow:
+    """One saved completion. ``reply`` is set where the file holds an answer that was read elsewhere, and no text."""
+
+    id: str
+    cluster: str
+    task: str | None
+    text: str | None
+    target: Mapping[str, Any]
+    reply: Reply | None = None
+
+
+@dataclass(frozen=True)
+class Saved:
+    """All rows of a file in order, and what was odd about them (sentence -> count)."""
+
+    path: Path
+    rows: tuple[SavedRow, ...]
+    oddities: Mapping[str, int]
+
+
+def read_saved(path: Path) -> Saved:
+    """Read a file of saved completions. Raises UserError when there is no file, no row, or none that can be graded."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; give a .jsonl file with one completion a line")
+    broken: list[str] = []
+    lines = files.read_jsonl(path, broken.append)
+    odd: Counter[str] = Counter({NOT_JSON: len(broken)} if broken else {})
+    rows: dict[tuple[str, Any], SavedRow] = {}
+    for number, line in enumerate(lines, start=1):
+        if line.get("status") == "error":
+            odd[FAILED] += 1
+            continue
+        row = saved_row(line, number, odd)
+        if row is not None:
+            key = (row.id, line.get("repeat"))
+            odd[REPEATED] += key in rows
+            rows[key] = row
+    _mixed(list(rows.values()), odd)
+    if not rows:
+        raise UserError(_nothing(path, lines, broken, odd))
+    return Saved(path, tuple(rows.values()), {what: count for what, count in odd.items() if count})
+
+
+def saved_row(line: Mapping[str, Any], number: int, odd: Counter[str]) -> SavedRow | None:
+    """One line as a row; None when nothing says what the right answer is."""
+    target = target_of(line, odd)
+    if target is None:
+        return None
+    text, reply = text_of(line), None
+    if text is None:
+        reply = stated_reply(line, target, odd)
+        odd[NO_TEXT] += reply is None
+    elif not text.strip():
+        odd[EMPTY] += 1
+    identity = str(_first(line, IDS, (str, int)) or f"line-{number}")
+    cluster = str(_first(line, CLUSTERS, (str, int)) or identity)
+    task = line.get("task") or (line.get("other_info") or {}).get("task")
+    return SavedRow(identity, cluster, None if task is None else str(task), text, target, reply)
+
+
+def _first(line: Mapping[str, Any], names: Sequence[str], kinds: type | tuple[type, ...]) -> Any:
+    found = (line[name] for name in names if isinstance(line.get(name), kinds) and line[name] not in ("", []))
+    return next(found, None)
+
+
+def text_of(line: Mapping[str, Any]) -> str | None:
+    """The completion of a line: a text, chat messages, or the first of a list of texts."""
+    value = next((line[name] for name in TEXTS if line.get(name) is not None), None)
+    if isinstance(value, list) and value:
+        last = value[-1]
+        value = last.get("content") if isinstance(last, Mapping) else value[0]
+    return value if isinstance(value, str) else None
+
+
+def target_of(line: Mapping[str, Any], odd: Counter[str]) -> dict[str, Any] | None:
+    """What a grader needs: candidates, votes, label, aliases, as far as the line has them."""
+    inner = line.get("other_info") if isinstance(line.get("other_info"), Mapping) else {}
+    line = {**(inner or {}), **line}
+    target: dict[str, Any] = {}
+    candidates = _first(line, CANDIDATES, list)
+    if candidates is not None:
+        target["candidates"] = [str(name) for name in candidates]
+    if isinstance(line.get("aliases"), Mapping):
+        target["aliases"] = line["aliases"]
+    label = _first(line, LABELS, str)
+    if label is not None:
+        target["label"] = label
+        odd[STRANGER] += candidates is not None and match(label, target["candidates"], target.get("aliases")) is None
+    votes = usable_votes(line, target, odd)
+    target |= {} if votes is None else {"votes": votes}
+    if "label" not in target and votes is None:
+        odd[UNGRADED] += line.get("votes") is None
+        return None
+    return target
+
+
+def usable_votes(line: Mapping[str, Any], target: Mapping[str, Any], odd: Counter[str]) -> Any:
+    """The votes of a line when a grader can use them, else None."""
+    votes = line.get("votes")
+    if votes is None:
+        return None
+    try:
+        good = shares_of({**target, "votes": votes}) is not None
+    except (UserError, TypeError, ValueError):
+        good = False
+    odd[BAD_VOTES] += not good
+    return votes if good else None
+
+
+def stated_reply(line: Mapping[str, Any], target: Mapping[str, Any], odd: Counter[str]) -> Reply | None:
+    """A reply from columns `answer` and `confidence` that another reader filled; None when there is no answer column.
+
+    A confidence that is no number in [0, 1] is a fault, as it is in a completion: "85%" and 1.2 are not guessed at.
+    """
+    if "answer" not in line:
+        return None
+    said = str(line["answer"] or "").strip()
+    answer = match(said, target.get("candidates"), target.get("aliases")) if said else None
+    if not answer:
+        return Reply(said, fault="answer_not_a_candidate" if said else "no_answer")
+    value = line.get("confidence")
+    if value is None:
+        return Reply(said, answer=answer, fault="no_confidence")
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        return Reply(said, answer=answer, fault="confidence_not_a_number")
+    if not 0 <= value <= 1:
+        return Reply(said, answer=answer, fault="confidence_out_of_range")
+    return Reply(said, answer=answer, confidence=float(value))
+
+
+def _mixed(rows: Sequence[SavedRow], odd: Counter[str]) -> None:
+    sets = {(row.task, tuple(sorted(row.target.get("candidates") or ()))) for row in rows}
+    tasks = Counter(task for task, _ in sets)
+    odd[MIXED] += sum(count for count in tasks.values() if count > 1)
+
+
+def _nothing(path: Path, lines: Sequence[Mapping[str, Any]], broken: Sequence[str], odd: Counter[str]) -> str:
+    if not lines:
+        return f"{path}: no line is a JSON object ({len(broken)} broken lines); give one completion a line"
+    why = "; ".join(f"{count} {what}" for what, count in odd.items() if count)
+    columns = ", ".join(sorted({str(name) for line in lines[:20] for name in line})[:12])
+    wanted = f"a completion ({', '.join(TEXTS[:3])}, ...) and votes or a label ({', '.join(LABELS[:2])}, ...)"
+    return f"{path}: no row can be scored: {why}. Its columns are {columns}; each row needs {wanted}"

@@ -1,0 +1,209 @@
+"""Score saved completions: the same Reward call as in training, then every headline metric. No torch, no model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from emocal_rl import files
+from emocal_rl.evaluate.cells import Sample
+from emocal_rl.evaluate.findings import between, number
+from emocal_rl.evaluate.intervals import headline
+from emocal_rl.evaluate.labels import f1
+from emocal_rl.evaluate.measure import Metric
+from emocal_rl.evaluate.saved import Saved, SavedRow
+from emocal_rl.evaluate.systems import diagnostics
+from emocal_rl.rewards import FORMATS, Reward, Scored
+from emocal_rl.rewards.graders.core import grade
+
+DEFAULT_TERMS: Mapping[str, Any] = {"correct": 1.0, "brier": 1.0}
+MOSTLY_UNREADABLE = 0.5
+TRIED = 200  # rows with which other formats are tried when hardly any reply can be read
+
+
+@dataclass(frozen=True)
+class Report:
+    """Scored rows and their numbers: over all rows, and per task where there are several."""
+
+    saved: Saved
+    reward: Reward
+    scored: tuple[Scored, ...]
+    metrics: Mapping[str, Metric]
+    tasks: Mapping[str, Mapping[str, Metric]]
+    notes: tuple[str, ...]
+
+    @property
+    def faults(self) -> dict[str, int]:
+        """How often each fault occurred, commonest first."""
+        return dict(Counter(s.reply.fault for s in self.scored if s.reply.fault).most_common())
+
+    @property
+    def means(self) -> dict[str, float]:
+        """Mean of the reward's total and of each term, over all rows."""
+        totals = {"total": float(np.mean([s.total for s in self.scored if s.total is not None]))}
+        names = [term.name for term in self.reward.terms]
+        return totals | {
+            name: float(np.mean([s.terms[name] for s in self.scored if name in s.terms])) for name in names
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready, every number."""
+        sample = sample_of(self.scored)
+        return {
+            "file": self.saved.path.name,
+            "rows": len(self.scored),
+            "format": self.reward.format.name,
+            "reward": {"weights": self.reward.weights, "floor": self.reward.floor, "means": self.means},
+            "metrics": {name: metric.as_dict() for name, metric in self.metrics.items()},
+            "f1": f1_of(self.saved.rows, self.scored),
+            "tasks": {task: {k: m.as_dict() for k, m in found.items()} for task, found in self.tasks.items()},
+            "diagnostics": diagnostics(sample),
+            "faults": self.faults,
+            "oddities": dict(self.saved.oddities),
+            "notes": list(self.notes),
+        }
+
+
+def score(
+    saved: Saved,
+    terms: Mapping[str, Any] = DEFAULT_TERMS,
+    form: str = "emocaliber",
+    grader: str | None = None,
+    *,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Report:
+    """Read, grade and score every row, then measure.
+
+    grader: by default "votes" where every row has votes, else "label". Intervals resample clusters (images) where rows
+    share one. Raises UserError for an unknown term, format or grader, and for targets the grader cannot use.
+    """
+    reward = Reward(terms, form, grader or default_grader(saved.rows))
+    scored = tuple(score_rows(saved.rows, reward))
+    metrics = measure_rows(saved.rows, scored, resamples, seed)
+    tasks = by_task(saved.rows, scored, resamples, seed)
+    return Report(saved, reward, scored, metrics, tasks, tuple(hints(saved.rows, scored, reward)))
+
+
+def default_grader(rows: Sequence[SavedRow]) -> str:
+    """The grader that every row has a target for; votes say more than a label."""
+    return "votes" if all("votes" in row.target for row in rows) else "label"
+
+
+def score_rows(rows: Sequence[SavedRow], reward: Reward) -> list[Scored]:
+    """One Scored a row: the completion read with the reward's format, or the reply that came with the file."""
+    targets = [_with_label(row.target) for row in rows]
+    replies = [row.reply or reward.read(row.text, target) for row, target in zip(rows, targets, strict=True)]
+    states = reward.format.states
+    grades = [grade(reward.grader, reply, target, states) for reply, target in zip(replies, targets, strict=True)]
+    return reward.score(replies, grades, [row.id for row in rows] if reward.needs_groups else None)
+
+
+def _with_label(target: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Rows that have votes and no label, in a file where others have only a label: the majority's."""
+    if "label" in target or not isinstance(target.get("votes"), list) or "candidates" not in target:
+        return target
+    return {**target, "label": target["candidates"][int(np.argmax(target["votes"]))]}
+
+
+def sample_of(scored: Sequence[Scored]) -> Sample:
+    """Confidence, correctness and readability of scored rows; a faulty reply states nothing and is wrong."""
+    confidence = [None if s.reply.fault else s.reply.confidence for s in scored]
+    return Sample.of(confidence, [s.correct or 0.0 for s in scored], [s.reply.fault is None for s in scored])
+
+
+def measure_rows(rows: Sequence[SavedRow], scored: Sequence[Scored], resamples: int, seed: int) -> dict[str, Metric]:
+    """The headline metrics; clusters are resampled only where some cluster has several rows (else it is the same)."""
+    sample, clusters = sample_of(scored), [row.cluster for row in rows]
+    grouped = clusters if len(set(clusters)) < len(clusters) else None
+    return headline(
+        sample.confidence, sample.correct, clusters=grouped, readable=sample.readable, resamples=resamples, seed=seed
+    )
+
+
+def by_task(
+    rows: Sequence[SavedRow], scored: Sequence[Scored], resamples: int, seed: int
+) -> dict[str, dict[str, Metric]]:
+    """The same for every task, where the file names more than one."""
+    members: dict[str, list[int]] = {}
+    for index, row in enumerate(rows):
+        members.setdefault(row.task or "(no task)", []).append(index)
+    if len(members) < 2:
+        return {}
+    return {
+        task: measure_rows([rows[i] for i in at], [scored[i] for i in at], resamples, seed)
+        for task, at in members.items()
+    }
+
+
+def f1_of(rows: Sequence[SavedRow], scored: Sequence[Scored]) -> dict[str, float] | None:
+    """Macro and weighted F1 against the labels, where all rows share one label set that holds every label."""
+    sets = {tuple(row.target.get("candidates") or ()) for row in rows}
+    labels = next(iter(sets)) if len(sets) == 1 else ()
+    truths = [_with_label(row.target).get("label") for row in rows]
+    if not labels or not set(truths) <= set(labels):
+        return None
+    return f1([None if s.reply.fault else s.reply.answer for s in scored], [str(t) for t in truths], labels)
+
+
+def hints(rows: Sequence[SavedRow], scored: Sequence[Scored], reward: Reward) -> list[str]:
+    """What to do when hardly any reply could be read: the format that reads most of them."""
+    readable = sum(s.reply.fault is None for s in scored)
+    if readable >= MOSTLY_UNREADABLE * len(scored):
+        return []
+    tried = [row for row in rows[:TRIED] if row.text is not None]
+    read = {name: sum(_reads(name, row) for row in tried) for name in FORMATS}
+    best = max(read, key=lambda name: read[name])
+    only = f"only {readable} of {len(scored)} replies can be read with the format {reward.format.name}"
+    better = best != reward.format.name and read[best] > read.get(reward.format.name, 0)
+    return [f"{only}; {best} reads {read[best]} of the first {len(tried)}: try --format {best}" if better else only]
+
+
+def _reads(form: str, row: SavedRow) -> bool:
+    target = row.target
+    found = FORMATS[form].read(row.text or "", target.get("candidates"), target.get("aliases"))
+    return found.fault is None
+
+
+def write(report: Report, folder: Path) -> None:
+    """``records.jsonl``, one Scored row a line with its id and target, and ``metrics.json``."""
+    keys = (
+        {"id": row.id, "cluster": row.cluster, **({"task": row.task} if row.task else {}), **row.target}
+        for row in report.saved.rows
+    )
+    files.write_jsonl(folder / "records.jsonl", (k | s.record() for k, s in zip(keys, report.scored, strict=True)))
+    files.write_json(folder / "metrics.json", report.as_dict())
+
+
+def lines(report: Report) -> list[str]:
+    """What the terminal shows: every metric with its interval, rows and definition, then tasks, faults, oddities."""
+    wide = max(len(name) for name in report.metrics) + 2
+    found = [
+        f"{name:<{wide}}{number(m.value):>8}  {between(m.low, m.high):<18}  n={m.n:<7} {m.definition}"
+        for name, m in report.metrics.items()
+    ]
+    means = "  ".join(f"{name} {number(value)}" for name, value in report.means.items())
+    found += [f"reward, mean over {len(report.scored)} rows: {means}"]
+    if report.tasks:
+        found += ["", *_task_lines(report.tasks)]
+    found += [f"fault: {count} x {name}" for name, count in report.faults.items()]
+    found += [f"odd: {count} {what}" for what, count in report.saved.oddities.items()]
+    return found + [f"note: {note}" for note in report.notes]
+
+
+COLUMNS = ("accuracy", "brier", "auroc", "ece_10", "parse_rate")
+
+
+def _task_lines(tasks: Mapping[str, Mapping[str, Metric]]) -> list[str]:
+    wide = max(len(task) for task in tasks) + 2
+    head = " " * wide + f"{'rows':>8}" + "".join(f"{name:>12}" for name in COLUMNS)
+    rows = [
+        f"{task:<{wide}}{found['accuracy'].n:>8}" + "".join(f"{number(found[name].value):>12}" for name in COLUMNS)
+        for task, found in tasks.items()
+    ]
+    return [head, *rows]

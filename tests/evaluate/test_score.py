@@ -1,0 +1,195 @@
+"""`score`: saved completions of any tool; broken input is counted, named and reported."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emocal_rl import files
+from emocal_rl.errors import UserError
+from emocal_rl.evaluate import saved as reading
+from emocal_rl.evaluate.saved import read_saved
+from emocal_rl.evaluate.score import score
+from emocal_rl.rewards import Reward
+
+
+def reply(answer: str = "joy", confidence: object = 0.9) -> str:
+    head = f"<think>a smile</think><answer>{answer}</answer>"
+    return f"{head}<analysis>clear</analysis><confidence>{confidence}</confidence>"
+
+
+def row(number: int, text: Any = None, **changes: Any) -> dict[str, Any]:
+    line = {
+        "id": f"r{number}",
+        "candidates": ["joy", "fear"],
+        "label": "joy",
+        "text": reply() if text is None else text,
+    }
+    return line | changes
+
+
+def written(path: Path, *lines: dict[str, Any] | str) -> Path:
+    path.write_text("\n".join(x if isinstance(x, str) else json.dumps(x) for x in lines))
+    return path
+
+
+def test_numbers_by_hand(tmp_path: Path) -> None:
+    # right at .9, wrong at .6, unreadable: accuracy 1/3, Brier of the two (.01 + .36) / 2
+    file = written(tmp_path / "c.jsonl", row(1), row(2, reply("fear", 0.6)), row(3, "joy, surely"))
+    found = score(read_saved(file), form="rlcr", resamples=50)
+    assert found.metrics["accuracy"].value == pytest.approx(1 / 3)
+    assert found.metrics["brier"].value == pytest.approx(0.185)
+    assert (found.metrics["brier"].n, found.metrics["accuracy"].n) == (2, 3)
+    assert found.metrics["parse_rate"].value == pytest.approx(2 / 3)
+    assert found.faults == {"no_think": 1}
+    # correct + brier: 1 - .01, 0 - .36, and the floor, which is -1
+    assert found.means["total"] == pytest.approx((0.99 - 0.36 - 1) / 3)
+    assert found.as_dict()["f1"]["macro"] == pytest.approx((2 * 1 / (1 + 3) + 0) / 2)
+
+
+def test_it_is_the_reward_call_of_training(tmp_path: Path) -> None:
+    file = written(tmp_path / "c.jsonl", row(1), row(2, reply("fear", "{0.6}")), row(3, reply("joy", "85%")))
+    found = score(read_saved(file), form="rlcr", resamples=0)
+    reward = Reward({"correct": 1.0, "brier": 1.0}, format="rlcr", grader="label")
+    saved = read_saved(file)
+    assert list(found.scored) == reward([r.text for r in saved.rows], [r.target for r in saved.rows])
+    assert [s.reply.fault for s in found.scored] == [None, None, "confidence_not_a_number"]
+
+
+def test_everything_broken_is_counted_and_named(tmp_path: Path) -> None:
+    file = written(
+        tmp_path / "c.jsonl",
+        row(1), row(1, reply("fear")), row(2, reply(confidence="85%")), row(3, reply(confidence="{0.8}")),
+        row(4, reply(confidence="nan")), row(5, reply(confidence=1.2)), row(6, ""), row(7, reply("")),
+        {"id": "r8", "text": reply()}, {"id": "r9", "candidates": ["joy"], "label": "joy"},
+        row(10, label="awe"), row(11, candidates=["joy", "awe"]), row(12, votes=[1, 2, 3]),
+        row(13, votes=[1, 2, 3], label=None), {"id": "r14", "status": "error", "error": "timed out"},
+        "[1, 2]", "not json", '{"id": "torn", "te',
+    )  # fmt: skip
+    found = score(read_saved(file), form="rlcr", resamples=20)
+    assert found.saved.oddities == {
+        reading.NOT_JSON: 3, reading.REPEATED: 1, reading.EMPTY: 1, reading.UNGRADED: 1, reading.NO_TEXT: 1,
+        reading.STRANGER: 1, reading.BAD_VOTES: 2, reading.FAILED: 1, reading.MIXED: 3,
+    }  # fmt: skip
+    assert found.faults == {
+        "no_think": 1, "not_text": 1, "confidence_not_a_number": 2, "confidence_out_of_range": 1, "no_answer": 1,
+    }  # fmt: skip
+    # 18 lines: 3 no JSON, 1 failed, 1 repeated, 2 without anything to grade against; the others all count
+    assert found.metrics["accuracy"].n == 11 == len(found.scored)
+    kept = {r.id: s for r, s in zip(found.saved.rows, found.scored, strict=True)}
+    assert kept["r1"].correct == 0.0  # the last line counts
+    assert kept["r3"].reply.confidence == 0.8
+
+
+def test_answers_read_elsewhere_are_checked_as_replies_are(tmp_path: Path) -> None:
+    cells = [("joy", 0.7, None), ("Joy.", 1, None), ("awe", 0.7, "answer_not_a_candidate"), ("", 0.7, "no_answer"),
+             ("joy", None, "no_confidence"), ("joy", "85%", "confidence_not_a_number"),
+             ("joy", True, "confidence_not_a_number"), ("joy", 85, "confidence_out_of_range")]  # fmt: skip
+    lines = [
+        {"index": i, "choices": ["joy", "fear"], "gold": "joy", "answer": answer, "confidence": confidence}
+        for i, (answer, confidence, _) in enumerate(cells)
+    ]
+    lines.append({"index": 8, "choices": ["joy", "fear"], "gold": "joy", "answer": "joy", "confidence": float("nan")})
+    found = score(read_saved(written(tmp_path / "c.jsonl", *lines)), resamples=0)
+    assert [s.reply.fault for s in found.scored] == [*(fault for *_, fault in cells), "confidence_not_a_number"]
+    assert [s.correct for s in found.scored[:2]] == [1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"completion": reply(), "solution": "joy"},
+        {"response": reply(), "ground_truth": "joy", "candidates": ["joy", "fear"]},
+        {"generations": [reply(), "other"], "other_info": {"candidates": ["joy", "fear"]}, "ground_truth": "joy"},
+        {"completion": [{"role": "user", "content": "?"}, {"role": "assistant", "content": reply()}], "label": "joy"},
+        {"text": reply(), "votes": {"joy": 3, "fear": 0}},
+        {"text": reply(), "candidates": ["joy", "fear"], "votes": [3, 0]},
+    ],
+)
+def test_other_tools_columns(tmp_path: Path, line: dict[str, Any]) -> None:
+    found = score(read_saved(written(tmp_path / "c.jsonl", line)), form="rlcr", resamples=0)
+    assert [s.correct for s in found.scored] == [1.0]
+    assert found.saved.oddities == {}
+
+
+def test_votes_grade_with_the_share_and_labels_where_a_row_has_no_votes(tmp_path: Path) -> None:
+    both = [row(1, votes=[3, 1], label=None), row(2, votes=[1, 1])]
+    assert [s.correct for s in score(read_saved(written(tmp_path / "a", *both)), form="rlcr").scored] == [0.75, 0.5]
+    some = [row(1, votes=[3, 1], label=None), row(2)]
+    assert [s.correct for s in score(read_saved(written(tmp_path / "b", *some)), form="rlcr").scored] == [1.0, 1.0]
+
+
+def test_tasks_have_their_own_numbers_and_images_are_resampled_whole(tmp_path: Path) -> None:
+    lines = [row(i, reply("joy" if i % 3 else "fear"), task=f"t{i % 2}", image=f"{i // 10}.png") for i in range(60)]
+    found = score(read_saved(written(tmp_path / "c.jsonl", *lines)), form="rlcr", resamples=200)
+    assert {task: m["accuracy"].n for task, m in found.tasks.items()} == {"t0": 30, "t1": 30}
+    alone = score(
+        read_saved(written(tmp_path / "d.jsonl", *[r | {"image": ""} for r in lines])), form="rlcr", resamples=200
+    )
+    widths = [r.metrics["accuracy"].high - r.metrics["accuracy"].low for r in (found, alone)]  # type: ignore[operator]
+    assert widths[0] < widths[1]  # every image here has the same mixture, so whole images vary less
+
+
+def test_the_format_that_would_read_them_is_named(tmp_path: Path) -> None:
+    file = written(tmp_path / "c.jsonl", *[row(i) for i in range(4)])
+    [note] = score(read_saved(file), resamples=0).notes
+    assert note == (
+        "only 0 of 4 replies can be read with the format emocaliber; rlcr reads 4 of the first 4: try --format rlcr"
+    )
+    assert score(read_saved(file), form="rlcr", resamples=0).notes == ()
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([], "no line is a JSON object (0 broken lines)"),
+        (["nonsense"], "no line is a JSON object (1 broken lines)"),
+        ([{"text": "x", "foo": 1}], "no row can be scored: 1 rows without votes or label"),
+        ([{"status": "error"}], "no row can be scored: 1 failed generations"),
+    ],
+)
+def test_a_file_without_rows_is_one_clear_line(tmp_path: Path, lines: list[Any], said: str) -> None:
+    with pytest.raises(UserError) as problem:
+        read_saved(written(tmp_path / "c.jsonl", *lines))
+    assert said in str(problem.value)
+    assert "\n" not in str(problem.value)
+
+
+def test_the_command_prints_writes_and_needs_no_torch(tmp_path: Path, python: Callable[..., Any]) -> None:
+    file = written(tmp_path / "c.jsonl", *[row(i, reply("joy" if i % 3 else "fear")) for i in range(30)])
+    arguments = ["score", str(file), "correct=1", "log=0.5", "--format", "rlcr", "--out", str(tmp_path)]
+    script = (
+        "import sys; from emocal_rl.cli import main; code = main(sys.argv[1:]); "
+        "assert not {'torch', 'transformers', 'matplotlib'} & sys.modules.keys(); sys.exit(code)"
+    )
+    done = python("-c", script, *arguments)
+    assert (done.code, done.err) == (0, "")
+    assert "ece/10/right-closed" in done.out
+    assert "log" in done.out.split("reward, mean")[1]
+    assert len(files.read_jsonl(tmp_path / "records.jsonl")) == 30
+    numbers = json.loads((tmp_path / "metrics.json").read_text())
+    assert numbers["metrics"]["accuracy"]["value"] == pytest.approx(2 / 3)
+    assert numbers["reward"]["weights"] == {"correct": 1.0, "log": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["missing.jsonl"], "missing.jsonl: no such file"),
+        (["{file}", "brier"], "brier: score: a term of the reward is written term=weight"),
+        (["{file}", "breir=1"], "did you mean 'brier'?"),
+        (["{file}", "brier=high"], "the weight of brier must be a number, got 'high'"),
+        (["{file}", "--format", "nope"], "unknown format 'nope'"),
+        (["{file}", "--grader", "labl"], "did you mean 'label'?"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path: Path, cli: Callable[..., Any], arguments: list[str], said: str) -> None:
+    file = written(tmp_path / "c.jsonl", row(1))
+    done = cli("score", *[a.format(file=file) for a in arguments])
+    assert done.code == 2
+    assert said in done.err
+    assert done.err.count("\n") == 1
