@@ -23,7 +23,11 @@ class Verb:
 
 VERBS = {
     "train": Verb("train a recipe, or resume a run", verbs.train_options, verbs.train),
+    "eval": Verb("evaluate a run or any model on data", verbs_evaluate.eval_options, verbs_evaluate.evaluate),
     "score": Verb("score saved completions", verbs_evaluate.score_options, verbs_evaluate.score),
+    "predict": Verb(
+        "answer, confidence and reasoning for pictures", verbs_evaluate.predict_options, verbs_evaluate.predict
+    ),
     "report": Verb("write the report of a run again, or compare runs", verbs.report_options, verbs.report),
     "check": Verb("everything that can be known about a recipe without a GPU", verbs.check_options, verbs.check),
     "recipes": Verb("list, show or copy the recipes", verbs.recipes_options, verbs.recipes),

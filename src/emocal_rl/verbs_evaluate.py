@@ -1,5 +1,7 @@
 """The verbs that evaluate: score, eval, predict. Each calls one function and prints."""
 
+import json
+import sys
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
@@ -48,3 +50,140 @@ def _terms(texts: list[str]) -> dict[str, Any]:
         if isinstance(weight, bool) or not isinstance(weight, int | float):
             raise UserError(f"score: the weight of {name} must be a number, got {weight!r}")
     return found
+
+
+# eval
+
+
+def eval_options(parser: ArgumentParser) -> None:
+    """Options of `eval`."""
+    parser.add_argument("run_dir", nargs="?", metavar="RUN_DIR", help="evaluate a finished stage of this run")
+    parser.add_argument("--model", metavar="M", help="instead of a run: tiny, a checkpoint folder, a hub id")
+    parser.add_argument("--stage", metavar="NAME", help="which stage of the run; default its last finished one")
+    parser.add_argument("--data", metavar="D", help="emoji, or a .jsonl file; default the run's own data")
+    parser.add_argument("--root", metavar="DIR", help="folder of the pictures of a .jsonl file")
+    parser.add_argument("--split", metavar="A,B", help="splits to evaluate; default the recipe's, else all")
+    parser.add_argument("--limit", type=int, metavar="N", help="at most this many rows of each split")
+    parser.add_argument("--format", metavar="NAME", help="how to ask and read; default the stage's, else emocaliber")
+    parser.add_argument("--out", metavar="DIR", help="default RUN_DIR/eval, or runs/eval-MODEL; the same again resumes")
+    parser.add_argument("--temperature", type=float, default=0.0, help="0, the default, is greedy")
+    parser.add_argument("--top-p", type=float, default=1.0, help="nucleus of what is sampled; default 1")
+    parser.add_argument("--max-new-tokens", type=int, default=512, help="longest completion; default 512")
+    parser.add_argument("--samples", type=int, default=1, metavar="K", help="completions a row; with several, "
+                        "their agreement is measured beside the stated confidence")  # fmt: skip
+    parser.add_argument("--seed", type=int, help="seed of sampling and intervals; default the recipe's, else 0")
+    parser.add_argument("--resamples", type=int, help="bootstrap resamples; default the recipe's, else 2000")
+    engine_options(parser)
+
+
+def engine_options(parser: ArgumentParser) -> None:
+    """The options that choose and set up an engine."""
+    parser.add_argument(
+        "--engine", default="hf", metavar="NAME", help="hf (default), vllm, or openai (any such server)"
+    )
+    parser.add_argument("--base-url", metavar="URL", help="of an OpenAI-compatible server; its key is OPENAI_API_KEY")
+    parser.add_argument("--model-name", metavar="NAME", help="what the server calls the model; default its name here")
+    parser.add_argument("--batch-size", type=int, default=64, help="rows, or requests to a server, at a time")
+    passed = "for hf's generate, vllm's LLM, or the server's request (there also timeout, tries); repeatable"
+    parser.add_argument("--engine-option", action="append", default=[], metavar="key=value", help=passed)
+
+
+def evaluate(args: Namespace) -> None:
+    """Evaluate a model on data, print the table and where the report is."""
+    from emocal_rl.evaluate.checkpoint import find_checkpoint
+    from emocal_rl.evaluate.job import run_job
+    from emocal_rl.evaluate.readouts import readout_lines
+    from emocal_rl.evaluate.report import summary_lines
+
+    if (args.run_dir is None) == (args.model is None):
+        raise UserError("eval: give a run directory, or --model M --data D (one of the two)")
+    if args.model is not None and args.data is None:
+        raise UserError("eval: --model needs --data: emoji, or the path of a .jsonl file")
+    checkpoint = find_checkpoint(args.run_dir or args.model, args.stage)
+    if args.run_dir is not None and checkpoint.run is None:
+        raise UserError(f"{args.run_dir} is not a run directory (it has no run.json); a model is given with --model")
+    job = _job(args, checkpoint)
+    metrics = run_job(job, _engine(args, checkpoint.model))
+    print("\n".join([*summary_lines(metrics), *readout_lines(metrics["readouts"])]))
+    if failed := sum(metrics["failed"].values()):
+        print(f"warning: {failed} rows failed and are not in the numbers; the same command tries them again")
+    print(f"report: {job.out / 'report.html'}")
+
+
+def _job(args: Namespace, checkpoint: Any) -> Any:
+    from emocal_rl.evaluate.engines import Decoding
+    from emocal_rl.evaluate.job import Job, job_recipe
+
+    recipe = job_recipe(
+        checkpoint,
+        data=None if args.data is None else {"name": args.data, "root": args.root},
+        splits=args.split.split(",") if args.split else None,
+        limit=args.limit,
+        form=args.format,
+        resamples=args.resamples,
+        seed=args.seed,
+    )
+    decoding = Decoding(args.temperature, args.top_p, args.max_new_tokens, recipe.seed)
+    out = args.out or (checkpoint.run / "eval" if checkpoint.run else f"runs/eval-{checkpoint.name}")
+    return Job(checkpoint.name, recipe, Path(out), decoding, args.samples, ("emocal-rl", *sys.argv[1:]))
+
+
+def _engine(args: Namespace, model: str) -> Any:
+    from emocal_rl.evaluate.engines import open_engine, parse_options
+
+    name = args.model_name if args.model_name and args.engine == "openai" else model
+    options = parse_options(args.engine_option)
+    return open_engine(args.engine, name, batch_size=args.batch_size, base_url=args.base_url, options=options)
+
+
+# predict
+
+
+def predict_options(parser: ArgumentParser) -> None:
+    """Options of `predict`."""
+    parser.add_argument("images", nargs="+", metavar="IMAGE", help="picture files")
+    parser.add_argument("--model", required=True, metavar="M", help="a run directory, tiny, a checkpoint, a hub id")
+    parser.add_argument("--stage", metavar="NAME", help="which stage of the run; default its last finished one")
+    parser.add_argument("--question", metavar="TEXT", help="what to ask; default the run's data's question")
+    parser.add_argument("--candidates", metavar="A,B", help="the labels to choose from; default the run's data's")
+    parser.add_argument("--format", metavar="NAME", help="how to ask and read; default the stage's, else emocaliber")
+    parser.add_argument("--abstain-below", type=float, metavar="T", help="no answer below this confidence")
+    parser.add_argument("--risk", type=float, metavar="R", help="no answer below the confidence that kept the share of "
+                        "wrong answers at R or less on the run's validation records")  # fmt: skip
+    parser.add_argument("--max-new-tokens", type=int, default=512, help="longest completion; default 512")
+    parser.add_argument("--json", action="store_true", help="one JSON object a picture")
+    engine_options(parser)
+
+
+def predict(args: Namespace) -> None:
+    """Print answer, confidence and reasoning for every picture."""
+    from emocal_rl.evaluate import predict as predicting
+    from emocal_rl.evaluate.checkpoint import find_checkpoint, format_of
+    from emocal_rl.evaluate.engines import Decoding
+    from emocal_rl.rewards import FORMATS
+
+    checkpoint = find_checkpoint(args.model, args.stage)
+    form = FORMATS[format_of(checkpoint, args.format)]
+    given = [name.strip() for name in args.candidates.split(",")] if args.candidates else None
+    rows = predicting.rows_of(args.images, *predicting.question_of(checkpoint, args.question, given))
+    threshold = _threshold(args, checkpoint, form)
+    engine = _engine(args, checkpoint.model)
+    for one in predicting.predict(rows, form, engine, Decoding(max_new_tokens=args.max_new_tokens), threshold):
+        shown = one.as_dict() | {"threshold": threshold}
+        text = json.dumps(shown, ensure_ascii=False) if args.json else "\n".join(predicting.lines(one, threshold))
+        print(text, flush=True)
+
+
+def _threshold(args: Namespace, checkpoint: Any, form: Any) -> float | None:
+    from emocal_rl.evaluate.predict import validation_threshold
+
+    if args.risk is not None and args.abstain_below is not None:
+        raise UserError("predict: --risk and --abstain-below both set a threshold; give one of them")
+    if (args.risk, args.abstain_below) != (None, None) and form.states == "nothing":
+        raise UserError(f"predict: the format {form.name} states no confidence to compare with a threshold")
+    if args.risk is None:
+        return None if args.abstain_below is None else float(args.abstain_below)
+    found = validation_threshold(checkpoint, args.risk)
+    kept = f"answers {found.coverage:.1%} of {found.n} validation rows, {found.risk:.1%} of them wrong"
+    print(f"threshold {found.value:g}: {kept}", file=sys.stderr)
+    return found.value

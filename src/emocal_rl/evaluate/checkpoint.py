@@ -1,0 +1,63 @@
+"""What is evaluated: a run directory's finished stage, a checkpoint folder, a hub id, or the embedded model."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from emocal_rl import recipe as recipes
+from emocal_rl.errors import UserError
+from emocal_rl.rewards import FORMATS
+from emocal_rl.run import read_info
+from emocal_rl.suggest import did_you_mean
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model and how it is called in records and file names; ``run`` and ``recipe`` where it comes from a run."""
+
+    model: str
+    name: str
+    form: str | None = None
+    run: Path | None = None
+    recipe: recipes.Recipe | None = None
+
+
+def find_checkpoint(model: str, stage: str | None = None) -> Checkpoint:
+    """The checkpoint of a model name, or of a run directory: its last finished stage, or the one named.
+
+    Raises UserError for a run without a finished stage, an unknown stage, and a stage for what is no run.
+    """
+    path = Path(model)
+    if not (path / "run.json").is_file():
+        if stage is not None:
+            raise UserError(f"--stage {stage}: {model} is not a run directory, so it has no stages")
+        return Checkpoint(model, short_name(model))
+    read_info(path)  # a damaged run is one clear line
+    recipe = recipes.load(str(path / "recipe.yaml"))
+    forms = {s.name: s.format for s in recipe.stages if (path / "models" / s.name / "config.json").is_file()}
+    if not forms:
+        raise UserError(f"{path}: no stage of this run is finished; continue it: emocal-rl train --resume {path}")
+    chosen = stage or list(forms)[-1]
+    if chosen not in forms:
+        raise UserError(f"--stage {stage}: no such finished stage in {path}{did_you_mean(chosen, forms)}")
+    return Checkpoint(str(path / "models" / chosen), chosen, forms[chosen], path, recipe)
+
+
+def short_name(model: str) -> str:
+    """A name for files: the last part of a path or hub id, without characters that folders do not like.
+
+    >>> short_name("Qwen/Qwen2.5-VL-7B-Instruct"), short_name("my model/")
+    ('Qwen2.5-VL-7B-Instruct', 'my_model')
+    """
+    last = model.rstrip("/").rpartition("/")[2]
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", last).lstrip("_.-") or "model"
+
+
+def format_of(checkpoint: Checkpoint, wanted: str | None) -> str:
+    """The format to ask for: the one wanted, the stage's own, else emocaliber. Raises UserError for an unknown name."""
+    name = wanted or checkpoint.form or "emocaliber"
+    if name not in FORMATS:
+        raise UserError(f"--format {name}: no such format{did_you_mean(name, FORMATS, most=30)}")
+    return name

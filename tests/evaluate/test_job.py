@@ -1,0 +1,148 @@
+"""`eval`: generate, score, report; resumable; on runs, models and servers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from endpoint import serving
+from small_run import Careful, write_small_run
+
+from emocal_rl import files
+from emocal_rl.errors import UserError
+from emocal_rl.evaluate.checkpoint import Checkpoint, find_checkpoint
+from emocal_rl.evaluate.engines import Decoding
+from emocal_rl.evaluate.job import Job, job_recipe, run_job
+from emocal_rl.evaluate.records import read_run
+
+SHORT = ("--limit", "4", "--max-new-tokens", "8", "--resamples", "20")
+
+
+def job(out: Path, samples: int = 1, temperature: float = 0.0, limit: int = 12) -> Job:
+    recipe = job_recipe(Checkpoint("careful", "careful"), data={"name": "emoji"}, limit=limit, resamples=50,
+                        splits=["validation", "unseen_style"])  # fmt: skip
+    return Job("careful", recipe, out, Decoding(temperature=temperature), samples)
+
+
+def test_a_job_leaves_records_a_report_and_what_it_evaluated(tmp_path: Path) -> None:
+    metrics = run_job(job(tmp_path / "out"), Careful())
+    found = metrics["splits"]["unseen_style"]["systems"]["after"]["metrics"]
+    assert found["parse_rate"]["value"] == 1.0
+    assert (
+        found["accuracy"]["value"]
+        == metrics["splits"]["unseen_style"]["systems"]["bayes"]["metrics"]["accuracy"]["value"]
+    )
+    run = read_run(tmp_path / "out")
+    assert (run.after, run.splits) == ("careful", ["validation", "unseen_style"])
+    assert run.facts["stages"][0]["status"] == "done"
+    assert (tmp_path / "out" / "report.html").is_file()
+    assert metrics["fitted_on"] == "validation"
+    assert "after+isotonic" in metrics["splits"]["unseen_style"]["systems"]
+
+
+def test_failed_rows_are_named_and_tried_again(tmp_path: Path) -> None:
+    first_id = json.loads(json.dumps(run_job(job(tmp_path / "whole"), Careful())))["gallery"]
+    assert first_id is not None
+    rows = files.read_jsonl(tmp_path / "whole" / "records" / "careful-validation.jsonl")
+    metrics = run_job(job(tmp_path / "part"), Careful(fail=[rows[0]["id"]]))
+    assert metrics["failed"] == {"validation": 1, "unseen_style": 0}
+    assert any("incomplete, 1 rows failed" in note for note in metrics["notes"])
+    again = run_job(job(tmp_path / "part"), Careful())
+    assert again["failed"] == {"validation": 0, "unseen_style": 0}
+    assert files.read_jsonl(tmp_path / "part" / "records" / "careful-validation.jsonl") == rows
+
+
+def test_several_samples_measure_agreement_beside_the_stated_number(tmp_path: Path) -> None:
+    metrics = run_job(job(tmp_path / "out", samples=4, temperature=1.0), Careful())
+    rows = files.read_jsonl(tmp_path / "out" / "records" / "careful-unseen_style.jsonl")
+    assert len(rows) == 48 == len({r["id"] for r in rows})
+    assert len({r["cluster"] for r in rows}) <= 12
+    of_first = [r for r in rows if r["row"] == rows[0]["row"]]
+    assert {r["self_consistency"] for r in of_first if r["answer"] == rows[0]["answer"]} == {
+        sum(r["answer"] == rows[0]["answer"] for r in of_first) / 4
+    }
+    found = metrics["readouts"]["unseen_style"]
+    assert found.keys() == {"stated", "self_consistency"}
+    assert found["stated"]["accuracy"]["value"] == found["self_consistency"]["accuracy"]["value"]
+    assert found["stated"]["brier"]["value"] != found["self_consistency"]["brier"]["value"]
+    assert found["stated"]["brier"]["low"] is not None
+    assert files.read_jsonl(tmp_path / "out" / "completions" / "unseen_style.jsonl")[1]["repeat"] == 1
+
+
+@pytest.mark.parametrize(("samples", "temperature"), [(3, 0.0), (0, 1.0)])
+def test_samples_that_make_no_sense_are_refused(tmp_path: Path, samples: int, temperature: float) -> None:
+    with pytest.raises(UserError, match=f"--samples {samples}"):
+        job(tmp_path, samples, temperature)
+
+
+def test_a_run_is_evaluated_beside_its_own_records(tmp_path: Path, cli: Callable[..., Any]) -> None:
+    run = write_small_run(tmp_path / "run")
+    before = (run / "records" / "grpo_brier-validation.jsonl").read_bytes()
+    done = cli("eval", str(run), "--split", "unseen_style", *SHORT)
+    assert (done.code, done.out.splitlines()[-1]) == (0, f"report: {run / 'eval' / 'report.html'}")
+    assert (run / "records" / "grpo_brier-validation.jsonl").read_bytes() == before
+    assert len(files.read_jsonl(run / "eval" / "records" / "grpo_brier-unseen_style.jsonl")) == 4
+    again = cli("eval", str(run), "--split", "unseen_style", *SHORT)
+    assert again.code == 0
+    assert len(files.read_jsonl(run / "eval" / "completions" / "unseen_style.jsonl")) == 4  # nothing was asked twice
+    assert cli("report", str(run / "eval")).code == 0
+
+
+def test_hf_and_a_server_give_the_same_records(tmp_path: Path, cli: Callable[..., Any]) -> None:
+    common = ("--model", "tiny", "--data", "emoji", "--split", "validation", *SHORT)
+    assert cli("eval", *common, "--out", str(tmp_path / "hf")).code == 0
+    with serving() as server:
+        engine = ("--engine", "openai", "--base-url", server.url, "--batch-size", "2", "--engine-option", "timeout=60")
+        assert cli("eval", *common, "--out", str(tmp_path / "server"), *engine).code == 0
+    found = [files.read_jsonl(tmp_path / x / "records" / "tiny-validation.jsonl") for x in ("hf", "server")]
+    assert found[0] == found[1]
+    assert len(found[0]) == 4
+
+
+def test_completions_of_an_evaluation_can_be_scored_again(tmp_path: Path, cli: Callable[..., Any]) -> None:
+    run_job(job(tmp_path / "out"), Careful())
+    done = cli("score", str(tmp_path / "out" / "completions" / "unseen_style.jsonl"), "--resamples", "20")
+    assert done.code == 0
+    assert "odd:" not in done.out
+    line = next(x for x in done.out.splitlines() if x.startswith("brier "))
+    value = read_run(tmp_path / "out").records["careful", "unseen_style"].sample
+    assert (
+        line.split()[1]
+        == f"{((value.correct * (1 - value.confidence) ** 2 + (1 - value.correct) * value.confidence**2).mean()):.3f}"
+    )
+
+
+def test_the_last_finished_stage_is_found(tmp_path: Path) -> None:
+    run = write_small_run(tmp_path / "run")
+    found = find_checkpoint(str(run))
+    assert (found.name, found.form, found.run) == ("grpo_brier", "emocaliber", run)
+    assert find_checkpoint("org/model-7B").name == "model-7B"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "eval: give a run directory, or --model M --data D"),
+        (("--model", "tiny"), "eval: --model needs --data"),
+        (("--model", "tiny", "--data", "emoij"), "unknown data set 'emoij'"),
+        (("--model", "tiny", "--data", "emoji", "--split", "train"), "--split train: data emoji has stage_one"),
+        (("--model", "tiny", "--data", "emoji", "--format", "emocalibre"), "--format emocalibre: no such format"),
+        (("--model", "tiny", "--data", "emoji", "--stage", "x"), "--stage x: tiny is not a run directory"),
+        (("--model", "tiny", "--data", "emoji", "--samples", "2"), "several samples need --temperature above 0"),
+        (("{run}", "--model", "tiny"), "one of the two"),
+        (("{run}", "--stage", "sft_reasoning"), "no such finished stage"),
+        (("{run}", "--out", "{run}"), "is the directory of a training run; choose another --out"),
+        (("{run}", "--engine-option", "x"), "x: engine options are written key=value"),
+        (("{empty}",), "is not a run directory"),
+    ],
+)
+def test_mistakes_are_one_line(tmp_path: Path, cli: Callable[..., Any], arguments: tuple[str, ...], said: str) -> None:
+    run = write_small_run(tmp_path / "run", limit=2)
+    (tmp_path / "empty").mkdir()
+    done = cli("eval", *[a.format(run=run, empty=tmp_path / "empty") for a in arguments])
+    assert done.code == 2
+    assert said in done.err
+    assert done.err.count("\n") == 1
