@@ -26,20 +26,44 @@ def score_options(parser: ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", help="write records.jsonl and metrics.json there")
     parser.add_argument("--resamples", type=int, default=2000, help="bootstrap resamples behind each interval")
     parser.add_argument("--seed", type=int, default=0, help="seed of the resamples")
+    parser.add_argument("--vecbench", action="store_true", help="the file holds VECBench answers: its tables, "
+                        "beside those of EmoCaliber's own evaluator")  # fmt: skip
+    parser.add_argument("--questions", metavar="FILE", help="VECBench's test file, where FILE does not name the tasks")
 
 
 def score(args: Namespace) -> None:
     """Score saved completions and print every metric; needs neither a model nor torch."""
+    if args.vecbench:
+        _vecbench(args)
+        return
+    if args.questions:
+        raise UserError("score: --questions goes with --vecbench")
     from emocal_rl.evaluate import score as scoring
     from emocal_rl.evaluate.saved import read_saved
 
     terms = _terms(args.terms) or scoring.DEFAULT_TERMS
     options = {"resamples": args.resamples, "seed": args.seed}
-    report = scoring.score(read_saved(Path(args.file)), terms, args.format, args.grader, **options)
+    report = scoring.score(read_saved(Path(args.file)), terms, args.format or "emocaliber", args.grader, **options)
     print("\n".join(scoring.lines(report)))
     if args.out:
         scoring.write(report, Path(args.out))
         print(f"written: {Path(args.out) / 'records.jsonl'} and metrics.json")
+
+
+def _vecbench(args: Namespace) -> None:
+    from emocal_rl.evaluate import vecbench_report
+    from emocal_rl.evaluate.vecbench import read_items
+    from emocal_rl.rewards.formats import find_format
+
+    if args.terms or args.grader:
+        raise UserError("score: --vecbench has its own rules; it takes no term=weight and no --grader")
+    form = find_format(args.format).name if args.format else None
+    items, odd = read_items(Path(args.file), Path(args.questions) if args.questions else None)
+    result = vecbench_report.vecbench(items, odd, form=form, resamples=args.resamples, seed=args.seed)
+    print("\n".join(vecbench_report.lines(result)))
+    if args.out:
+        vecbench_report.write(result, Path(args.out))
+        print(f"written: {Path(args.out) / 'vecbench.html'} and vecbench.json")
 
 
 def _terms(texts: list[str]) -> dict[str, Any]:
