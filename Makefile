@@ -3,6 +3,7 @@
 #   make check    lint, format, types and the fast tests                    (before every commit)
 #   make test     every test that needs no GPU
 #   make bench    the main job over several seeds, compared
+#   make test-oracles    the metrics against other libraries, in an environment of its own
 # Another Python:  make train PYTHON=python3.12
 # Small CPU-only torch on machines where pip would fetch the CUDA build:
 #   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make train
@@ -15,7 +16,7 @@ BIN := $(VENV)/bin
 export MAKE_TARGET := $(or $(firstword $(MAKECMDGOALS)),train)
 SOURCES := pyproject.toml constraints.txt .ci/venv
 
-.PHONY: train test check bench clean-venv
+.PHONY: train test check bench test-oracles clean-venv
 .DELETE_ON_ERROR:
 
 train: $(VENV)/.ready
@@ -32,6 +33,16 @@ check: $(VENV)/.ready-dev
 
 bench: $(VENV)/.ready
 	@$(BIN)/python -m benchmarks.main_job $(ARGS)
+
+# Their own warnings are none of our business, hence the empty filter.
+test-oracles: $(VENV)-oracles/.ready
+	@PYTHONPATH=src $(VENV)-oracles/bin/python -m pytest -q -o filterwarnings= tests/oracles $(ARGS)
+
+$(VENV)-oracles/.ready: tests/oracles/requirements.txt constraints.txt
+	@"$(PYTHON)" -m venv "$(VENV)-oracles"
+	@$(VENV)-oracles/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt \
+		-r tests/oracles/requirements.txt
+	@touch "$@"
 
 $(VENV)/.ready: $(SOURCES)
 	@bash .ci/venv "$(PYTHON)" "$(VENV)" "" .ready
