@@ -95,6 +95,8 @@ def eval_options(parser: ArgumentParser) -> None:
     parser.add_argument("--max-new-tokens", type=int, default=512, help="longest completion; default 512")
     parser.add_argument("--samples", type=int, default=1, metavar="K", help="completions a row; with several, "
                         "their agreement is measured beside the stated confidence")  # fmt: skip
+    parser.add_argument("--readouts", action="store_true", help="with hf: measure the answer's token probability and "
+                        "the mean of the confidence digits beside the stated confidence")  # fmt: skip
     parser.add_argument("--seed", type=int, help="seed of sampling and intervals; default the recipe's, else 0")
     parser.add_argument("--resamples", type=int, help="bootstrap resamples; default the recipe's, else 2000")
     engine_options(parser)
@@ -149,7 +151,7 @@ def _job(args: Namespace, checkpoint: Any) -> Any:
     )
     decoding = Decoding(args.temperature, args.top_p, args.max_new_tokens, recipe.seed)
     out = args.out or (checkpoint.run / "eval" if checkpoint.run else f"runs/eval-{checkpoint.name}")
-    return Job(checkpoint.name, recipe, Path(out), decoding, args.samples, ("emocal-rl", *sys.argv[1:]))
+    return Job(checkpoint.name, recipe, Path(out), decoding, args.samples, args.readouts, ("emocal-rl", *sys.argv[1:]))
 
 
 def _engine(args: Namespace, model: str) -> Any:

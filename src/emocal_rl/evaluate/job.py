@@ -5,7 +5,7 @@ The directory it writes is laid out as a run's, so `emocal-rl report` reads it a
 completions/{split}.jsonl      every completion as it came, with what identifies it; an interrupted job goes on here
 records/{model}-{split}.jsonl  scored replies
 recipe.yaml run.json           what was evaluated, and on what
-readouts.json                  other confidences of the same answers, where there are several samples a row
+readouts.json                  other confidences of the same answers, where several were measured
 report.html metrics.json figures/
 """
 
@@ -29,7 +29,8 @@ from emocal_rl.evaluate.engines import Completion, Decoding, Engine, Request
 from emocal_rl.evaluate.pictures import picture_of
 from emocal_rl.evaluate.readouts import readouts, with_agreement
 from emocal_rl.evaluate.report import write_report
-from emocal_rl.rewards import FORMATS, Reward
+from emocal_rl.progress import stage_progress
+from emocal_rl.rewards import FORMATS, Reply, Reward
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Job:
     out: Path
     decoding: Decoding
     samples: int = 1
+    token_readouts: bool = False
     command: Sequence[str] = field(default=())
 
     def __post_init__(self) -> None:
@@ -83,6 +85,8 @@ def job_recipe(
 
 def run_job(job: Job, engine: Engine) -> dict[str, Any]:
     """Complete, score and report every split; returns what ``metrics.json`` holds. The same job again resumes."""
+    if job.token_readouts and not hasattr(engine, "readouts"):
+        raise UserError("--readouts: the probabilities of tokens are only had from --engine hf")
     data = load_data(job.recipe.data)
     begin(job)
     failed = {split: evaluate_split(job, engine, data, split) for split in job.recipe.evaluation.splits}
@@ -109,11 +113,11 @@ def evaluate_split(job: Job, engine: Engine, data: DataSet, split: str) -> int:
     path, label = job.out / "completions" / f"{split}.jsonl", f"{job.name} on {split}"
     found = complete_to(path, requests, engine, job.decoding, label=label, facts={"split": split})
     done = [one for one in found if one.text is not None]
-    files.write_jsonl(_records_path(job, split), scored_records(done, job, split))
+    files.write_jsonl(_records_path(job, split), scored_records(done, job, split, engine))
     return len(found) - len(done)
 
 
-def scored_records(done: Sequence[Completion], job: Job, split: str) -> list[dict[str, Any]]:
+def scored_records(done: Sequence[Completion], job: Job, split: str, engine: Any) -> list[dict[str, Any]]:
     """Records of completions; a row's further samples are rows of the same cluster, their ids end in #1, #2, ..."""
     reward = Reward({"correct": 1.0, "brier": 0.0}, format=job.recipe.format, grader="votes")
     scored = reward([one.text for one in done], [one.request.row.target() for one in done])
@@ -122,7 +126,21 @@ def scored_records(done: Sequence[Completion], job: Job, split: str) -> list[dic
          "cluster": one.request.row.cluster, **one.request.row.target(), **score.record()}
         for one, score in zip(done, scored, strict=True)
     ]  # fmt: skip
+    if job.token_readouts:
+        found = with_token_readouts(found, done, [score.reply for score in scored], engine, f"{job.name} on {split}")
     return with_agreement(found) if job.samples > 1 else found
+
+
+def with_token_readouts(
+    found: Sequence[dict[str, Any]], done: Sequence[Completion], replies: Sequence[Reply], engine: Any, label: str
+) -> list[dict[str, Any]]:
+    """Records with the engine's readouts of the same replies."""
+    rows = []
+    with stage_progress(label, len(found), "readouts") as tick:
+        for row, one, reply in zip(found, done, replies, strict=True):
+            rows.append(row | engine.readouts(one.request, reply))
+            tick(len(rows))
+    return rows
 
 
 def _identity(request: Request) -> str:
@@ -161,10 +179,10 @@ def _pictures(data: DataSet) -> Any:
 
 
 def write_readouts(job: Job) -> dict[str, Any]:
-    """Every confidence that these answers have, measured side by side; nothing with one sample a row."""
+    """Every confidence that these answers have, measured side by side; nothing where there is only the stated one."""
     found = {
         split: readouts(files.read_jsonl(_records_path(job, split)), job.recipe.evaluation.bootstrap, job.recipe.seed)
-        for split in (job.recipe.evaluation.splits if job.samples > 1 else ())
+        for split in (job.recipe.evaluation.splits if job.samples > 1 or job.token_readouts else ())
     }
     plain = {s: {k: {n: m.as_dict() for n, m in v.items()} for k, v in each.items()} for s, each in found.items()}
     if plain:

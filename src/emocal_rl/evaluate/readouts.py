@@ -1,5 +1,6 @@
 """Other confidences of the same answers, measured beside the stated one.
 
+Answer-token probability and the mean of the digits come from one more forward pass (`token_readouts`, engine hf).
 Self-consistency (Wang et al. 2023; as a confidence, Xiong et al. 2024): the share of the samples of a row that give
 the same answer. It costs k completions a row and needs no words, so it is what a stated confidence has to beat.
 """
@@ -14,6 +15,7 @@ from emocal_rl.evaluate.intervals import headline
 from emocal_rl.evaluate.measure import Metric
 
 AGREEMENT = "self_consistency"
+READOUTS = (AGREEMENT, "answer_probability", "expected_confidence")
 COMPARED = ("accuracy", "brier", "auroc", "ece_10", "augrc", "mean_confidence")
 
 
@@ -36,7 +38,7 @@ def readouts(
 ) -> dict[str, dict[str, Metric]]:
     """Readout -> metrics, with intervals clustered as the records say; only readouts that the records have."""
     found = {}
-    for name, column in (("stated", "confidence"), (AGREEMENT, AGREEMENT)):
+    for name, column in {"stated": "confidence", **{name: name for name in READOUTS}}.items():
         confidence = [r.get(column) for r in records]
         if all(c is None for c in confidence):
             continue

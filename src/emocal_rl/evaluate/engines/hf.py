@@ -8,6 +8,7 @@ from typing import Any
 from emocal_rl.evaluate.engines.core import Completion, Decoding, Request
 from emocal_rl.evaluate.generate import complete_batch
 from emocal_rl.models.load import image_token_ids, load, use_threads
+from emocal_rl.rewards import Reply
 
 
 class HfEngine:
@@ -36,6 +37,12 @@ class HfEngine:
                 rows = [request.row for request in batch]
                 texts = complete_batch(self._model, self._processor, rows, batch[0].form, options)
             yield from (Completion(request, text) for request, text in zip(batch, texts, strict=True))
+
+    def readouts(self, request: Request, reply: Reply) -> dict[str, float | None]:
+        """What the model shows of its confidence without saying it; see `token_readouts`."""
+        from emocal_rl.evaluate.token_readouts import token_readouts
+
+        return token_readouts(self._model, self._processor, request, reply)
 
     def _generation(self, decoding: Decoding) -> dict[str, Any]:
         sampled = {"do_sample": True, "temperature": decoding.temperature, "top_p": decoding.top_p, "top_k": 0}
