@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from emocal_rl import files
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate.records import read_records, read_run
 
@@ -82,3 +83,14 @@ def test_stage_names_may_hold_dashes(tmp_path: Path) -> None:
     run = read_run(tmp_path)
     assert set(run.records) == {("warm-up", "unseen_style"), ("rl", "unseen_style"), ("other-thing", "validation")}
     assert run.splits == ["validation", "unseen_style"]
+
+
+def test_one_reader_with_two_policies(tmp_path: Path) -> None:
+    file = tmp_path / "r.jsonl"
+    # U+2028 ends a line for str.splitlines, not for JSON lines
+    file.write_text('{"text": "a\u2028b"}\n\n[1]\n{"torn', encoding="utf-8")
+    with pytest.raises(UserError, match=r"r.jsonl:3: not a line of JSON: a list, not an object"):
+        files.read_jsonl(file)
+    broken: list[str] = []
+    assert files.read_jsonl(file, broken.append) == [{"text": "a\u2028b"}]
+    assert [text.partition(": ")[0] for text in broken] == [f"{file}:3", f"{file}:4"]

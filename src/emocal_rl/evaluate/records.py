@@ -192,7 +192,9 @@ def read_run(path: Path) -> RunFiles:
         if found.rows:
             records[stage, split] = found
     if not records:
-        raise UserError(f"{path}: no evaluation records in {path / 'records'}; run `emocal-rl eval {path}` first")
+        raise UserError(
+            f"{path}: no evaluation records in {path / 'records'}; continue the run: emocal-rl train --resume {path}"
+        )
     splits = sorted({split for _, split in records}, key=_split_key)
     log = files.read_jsonl(path / "metrics.jsonl", broken=_pass) if (path / "metrics.jsonl").is_file() else []
     recipe = path / "recipe.yaml"
