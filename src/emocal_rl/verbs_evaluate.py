@@ -129,7 +129,11 @@ def evaluate(args: Namespace) -> None:
     if args.run_dir is not None and checkpoint.run is None:
         raise UserError(f"{args.run_dir} is not a run directory (it has no run.json); a model is given with --model")
     job = _job(args, checkpoint)
-    metrics = run_job(job, _engine(args, checkpoint.model))
+    engine = _engine(args, checkpoint.model)
+    try:
+        metrics = run_job(job, engine)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("interrupted; the same command goes on where it stopped") from None
     print("\n".join([*summary_lines(metrics), *readout_lines(metrics["readouts"])]))
     if failed := sum(metrics["failed"].values()):
         print(f"warning: {failed} rows failed and are not in the numbers; the same command tries them again")

@@ -72,6 +72,15 @@ def test_several_samples_measure_agreement_beside_the_stated_number(tmp_path: Pa
     assert files.read_jsonl(tmp_path / "out" / "completions" / "unseen_style.jsonl")[1]["repeat"] == 1
 
 
+def test_one_evaluation_at_a_time_writes_a_directory(tmp_path: Path) -> None:
+    run_job(job(tmp_path, limit=2), Careful())
+    held = files.Lock(tmp_path / ".lock", str)
+    with pytest.raises(UserError, match="is being written by another evaluation"):
+        run_job(job(tmp_path, limit=2), Careful())
+    held.release()
+    assert run_job(job(tmp_path, limit=2), Careful())["failed"] == {"validation": 0, "unseen_style": 0}
+
+
 @pytest.mark.parametrize(("samples", "temperature"), [(3, 0.0), (0, 1.0)])
 def test_samples_that_make_no_sense_are_refused(tmp_path: Path, samples: int, temperature: float) -> None:
     with pytest.raises(UserError, match=f"--samples {samples}"):

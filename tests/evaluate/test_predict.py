@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def test_a_threshold_counts_silent_rows_as_not_answered() -> None:
 
 def test_predictions_come_in_order_and_stay_silent_below_the_threshold(pictures: list[str]) -> None:
     rows = rows_of([*pictures, pictures[0]], "Which?", ["negative", "positive"])
-    rows = [r if r.votes != (0, 0) else type(r)(**{**vars(r), "votes": (1 + i, 4)}) for i, r in enumerate(rows)]
+    rows = [replace(row, votes=(1 + number, 4)) for number, row in enumerate(rows)]  # Careful reads the votes
     found = list(predict(rows, FORM, Careful(), Decoding(), threshold=0.7))
     assert [p.image for p in found] == [*pictures, pictures[0]]
     stated = [p.reply.confidence or 0.0 for p in found]

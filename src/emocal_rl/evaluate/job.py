@@ -88,21 +88,32 @@ def run_job(job: Job, engine: Engine) -> dict[str, Any]:
     if job.token_readouts and not hasattr(engine, "readouts"):
         raise UserError("--readouts: the probabilities of tokens are only had from --engine hf")
     data = load_data(job.recipe.data)
-    begin(job)
-    failed = {split: evaluate_split(job, engine, data, split) for split in job.recipe.evaluation.splits}
-    finish(job, failed, data)
-    metrics = write_report(job.out, _pictures(data))
-    return metrics | {"failed": failed, "readouts": write_readouts(job)}
+    lock = begin(job)
+    try:
+        failed = {split: evaluate_split(job, engine, data, split) for split in job.recipe.evaluation.splits}
+        finish(job, failed, data)
+        metrics = write_report(job.out, _pictures(data))
+        return metrics | {"failed": failed, "readouts": write_readouts(job)}
+    finally:
+        lock.release()
 
 
-def begin(job: Job) -> None:
-    """The files that make the directory readable by `report`. Raises UserError when it is something else."""
+def begin(job: Job) -> files.Lock:
+    """The files that make the directory readable by `report`, and a lock on it, so that nothing is answered twice.
+
+    Raises UserError when it is something else or in use.
+    """
     path = job.out / "run.json"
     if path.is_file() and not (job.out / "completions").is_dir():
         raise UserError(f"{job.out} is the directory of a training run; choose another --out")
+    with files.writing(job.out):
+        (job.out / "completions").mkdir(parents=True, exist_ok=True)
+    lock = files.Lock(
+        job.out / ".lock", lambda pid: f"{job.out} is being written by another evaluation (process {pid})"
+    )
     files.write_text(job.out / "recipe.yaml", recipes.dump(job.recipe))
-    (job.out / "completions").mkdir(exist_ok=True)
     _write_info(job, "running", "running", {})
+    return lock
 
 
 def evaluate_split(job: Job, engine: Engine, data: DataSet, split: str) -> int:
