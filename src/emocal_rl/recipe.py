@@ -94,12 +94,14 @@ class Stage(_Part):
     """What a token is paid for: the whole reward (sequence); the calibration terms on the tokens of the confidence and
     the other terms on the rest (segment); or segment with the expected score of its digits (expected). Only for RL."""
     digit_entropy: float = Field(default=0.0, ge=0)
-    """With `credit: expected`: what a nat of entropy of each digit of the confidence is worth, beside the scoring rule's
-    pay. Keeps confidences from becoming one number before they can differ between pictures."""
+    """With `credit: expected`: what a nat of entropy of each digit of the confidence is worth, beside the rule's pay.
+    Keeps confidences from becoming one number before they can differ between pictures."""
     labels: Labels | None = None
     """Where the confidences to imitate come from; null where the format states none. Only for sft."""
     augment: float = Field(default=0.0, ge=0)
     """How much to shift, turn, scale and recolour each training picture; 0 not at all, 1 the default amount."""
+    freeze_vision: bool = False
+    """Leave the vision tower as it is: what it knows of pictures unlike the stage's own is not unlearnt."""
     allow_unsound: bool = False
     """Train on a reward that `emocal-rl check` finds unsound; ablations need that."""
     trainer: dict[str, Any] = {}

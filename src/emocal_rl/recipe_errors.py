@@ -179,6 +179,8 @@ def _stage_problems(stage: dict[str, Any]) -> Iterator[tuple[Path, str]]:
         yield ("labels",), "only sft imitates confidence labels; remove the key"
     if algorithm == "sft" and stage.get("credit", "sequence") != "sequence":
         yield ("credit",), "only grpo credits segments; remove the key"
+    if stage.get("digit_entropy") and stage.get("credit") != "expected":
+        yield ("digit_entropy",), "only credit: expected has it; remove the key, or set credit: expected"
     yield from _reward_problems(stage.get("format"), reward)
     if algorithm in trainer_keys.CONFIGS and isinstance(trainer, dict):
         yield from ((("trainer", key), message) for key, message in trainer_keys.problems(algorithm, trainer))

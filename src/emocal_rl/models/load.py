@@ -40,6 +40,18 @@ def load(name: str) -> tuple[Any, Any]:
     return model, processor
 
 
+def freeze_vision(model: Any) -> None:
+    """Leave the vision tower as it is in training: it sees drawing styles that the stage's pictures do not show.
+
+    Raises:
+        UserError: the model has no part that transformers knows as its image encoder.
+    """
+    tower = model.get_encoder(modality="image")
+    if tower is model:
+        raise UserError(f"freeze_vision: {type(model).__name__} has no vision tower; set freeze_vision: false")
+    tower.requires_grad_(False)
+
+
 def use_threads(threads: int | str) -> int:
     """Set torch's threads and return their number.
 

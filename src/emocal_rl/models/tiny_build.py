@@ -1,6 +1,6 @@
 """Make the embedded base checkpoint: what a pretrained model is to a real run.
 
-    python -m emocal_rl.models.tiny_build OUT_DIR [--steps 8000 1200 400] [--seed 0]
+    python -m emocal_rl.models.tiny_build OUT_DIR [--steps 16000 1600 500] [--seed 0]
 
 Three lessons, on the training styles and training emojis only (the drawings of stages one and two; no votes are read):
 
@@ -9,7 +9,7 @@ Three lessons, on the training styles and training emojis only (the drawings of 
 2. describe: the whole model learns to say in words what is drawn;
 3. follow: it learns to answer another question (what kind of thing is this?) in the structure it is asked for.
 
-About twenty minutes on one core.  Each lesson starts from the weights as stored (bfloat16) with a seed of its own.
+About half an hour on one core.  Each lesson starts from the weights as stored (bfloat16) with a seed of its own.
 """
 
 from __future__ import annotations
@@ -224,7 +224,7 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="folder to write")
-    parser.add_argument("--steps", type=int, nargs=3, default=(8000, 1200, 400), help="of the three lessons")
+    parser.add_argument("--steps", type=int, nargs=3, default=(16000, 1600, 500), help="of the three lessons")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     build(options.out, options.steps, options.seed)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from transformers import TrainerCallback
 from trl import GRPOTrainer
 
 from emocal_rl.adapters.trl import TrlReward
 from emocal_rl.data import DataSet, visits
+from emocal_rl.errors import UserError
 from emocal_rl.models.load import image_token_ids
 from emocal_rl.preflight import reward_of
 from emocal_rl.train.credit import SegmentGRPOTrainer
@@ -41,8 +43,31 @@ def train_grpo(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any
     trainer = TRAINERS[stage.credit](
         model=model, reward_funcs=scorer, args=args, train_dataset=examples, processing_class=processor, **extra
     )
+    trainer.add_callback(StopUnreadable(stage.name))
     fit(trainer, stage, run)
     save(trainer, processor, run, stage)
+
+
+class StopUnreadable(TrainerCallback):  # type: ignore[misc]
+    """Ends a run whose replies have lost their format: from then on every advantage is zero and nothing is learnt.
+
+    Raises:
+        UserError: no reply could be read in `patience` logs in a row.
+    """
+
+    def __init__(self, stage: str, patience: int = 3) -> None:
+        self.stage, self.patience, self.unread = stage, patience, 0
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
+        """Count logs without a single readable reply."""
+        if "train/parsed" not in (logs or {}):
+            return
+        self.unread = self.unread + 1 if logs["train/parsed"] == 0 else 0  # type: ignore[index]
+        if self.unread == self.patience:
+            raise UserError(
+                f"stage {self.stage}: stopped at step {state.global_step}: no reply can be read any more, so nothing is "
+                "learnt; start again with a lower trainer.learning_rate or trainer.temperature, or a longer warm start"
+            )
 
 
 def prompts_needed(args: Any) -> int:

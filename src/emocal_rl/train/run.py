@@ -16,7 +16,7 @@ from emocal_rl.evaluate.generate import complete, records
 from emocal_rl.evaluate.pictures import picture_of
 from emocal_rl.evaluate.report import write_report
 from emocal_rl.models.load import load as load_model
-from emocal_rl.models.load import use_threads
+from emocal_rl.models.load import freeze_vision, use_threads
 from emocal_rl.rewards import FORMATS, Reward
 from emocal_rl.train.grpo import train_grpo
 from emocal_rl.train.labelers import hit_rate
@@ -51,6 +51,8 @@ def train_stage(recipe: Recipe, stage: Stage, run: Run, data: DataSet, start: st
     began = time.monotonic()
     run.start_stage(stage.name)
     model, processor = load_model(start)
+    if stage.freeze_vision:
+        freeze_vision(model)
     if stage.algorithm == "sft":
         train_sft(recipe, stage, run, data, model, processor, confidences(recipe, stage, run, data, model, processor))
     else:
