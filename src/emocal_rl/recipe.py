@@ -96,6 +96,8 @@ class Stage(_Part):
     digit_entropy: float = Field(default=0.0, ge=0)
     """With `credit: expected`: what a nat of entropy of each digit of the confidence is worth, beside the rule's pay.
     Keeps confidences from becoming one number before they can differ between pictures."""
+    digit_weight: float = Field(default=1.0, gt=0)
+    """With `credit: expected`: how much the gradient of the confidence's digits counts beside that of other tokens."""
     labels: Labels | None = None
     """Where the confidences to imitate come from; null where the format states none. Only for sft."""
     augment: float = Field(default=0.0, ge=0)

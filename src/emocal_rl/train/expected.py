@@ -50,11 +50,13 @@ class ExpectedGRPOTrainer(SegmentGRPOTrainer):
     Args:
         digit_entropy: what a nat of entropy of a decision is worth, in units of the scoring rule.  It keeps the
             decisions open until they have learnt to differ between prompts.
+        digit_weight: how much the decisions' gradient counts beside that of all other tokens.  What a digit is paid is
+            not changed by it, so neither is the confidence that pays best.
     """
 
-    def __init__(self, *args: Any, digit_entropy: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, digit_entropy: float = 0.0, digit_weight: float = 1.0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._entropy = digit_entropy
+        self._entropy, self._weight = digit_entropy, digit_weight
         tokenizer = self.processing_class.tokenizer
         self._digits = torch.tensor(tokenizer.convert_tokens_to_ids(list(DIGITS)), device=self.accelerator.device)
 
@@ -92,7 +94,7 @@ class ExpectedGRPOTrainer(SegmentGRPOTrainer):
     def _compute_loss(self, model: Any, inputs: Any) -> Any:
         with self._states(model) as seen:
             loss = super()._compute_loss(model, inputs)
-        return loss - self._expected_pay(model, torch.cat(seen), inputs)
+        return loss - self._weight * self._expected_pay(model, torch.cat(seen), inputs)
 
     @contextmanager
     def _states(self, model: Any) -> Iterator[list[Any]]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from emocal_rl.run import Run
 
 
+DIGIT_KEYS = ("digit_entropy", "digit_weight")  # of `credit: expected`
 TRAINERS = {"sequence": GRPOTrainer, "segment": SegmentGRPOTrainer, "expected": ExpectedGRPOTrainer}
 
 
@@ -39,7 +40,7 @@ def train_grpo(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any
     scorer = TrlReward(reward, annotator_seed=recipe.seed if stage.target == "annotator" else None)
     rows = visits(data.split(stage.split), prompts_needed(args), recipe.seed)
     examples = dataset(rows, lambda row: rl_example(row, reward.format), stage.augment, recipe.seed)
-    extra = {"digit_entropy": stage.digit_entropy} if stage.credit == "expected" else {}
+    extra = {key: getattr(stage, key) for key in DIGIT_KEYS} if stage.credit == "expected" else {}
     trainer = TRAINERS[stage.credit](
         model=model, reward_funcs=scorer, args=args, train_dataset=examples, processing_class=processor, **extra
     )
