@@ -15,8 +15,8 @@ from emocal_rl.data import load as load_data
 from emocal_rl.evaluate.generate import complete, records
 from emocal_rl.evaluate.pictures import picture_of
 from emocal_rl.evaluate.report import write_report
-from emocal_rl.models.load import load as load_model
 from emocal_rl.models.load import freeze_vision, use_threads
+from emocal_rl.models.load import load as load_model
 from emocal_rl.rewards import FORMATS, Reward
 from emocal_rl.train.grpo import train_grpo
 from emocal_rl.train.labelers import hit_rate
