@@ -66,8 +66,9 @@ class StopUnreadable(TrainerCallback):  # type: ignore[misc]
         self.unread = self.unread + 1 if logs["train/parsed"] == 0 else 0  # type: ignore[index]
         if self.unread == self.patience:
             raise UserError(
-                f"stage {self.stage}: stopped at step {state.global_step}: no reply can be read any more, so nothing "
-                "is learnt; start again with a lower trainer.learning_rate or trainer.temperature, or a longer warm start"
+                f"stage {self.stage}: stopped at step {state.global_step}: no reply can be read any more, so "
+                "nothing is learnt; start again with a lower trainer.learning_rate or trainer.temperature, "
+                "or a longer warm start"
             )
 
 
