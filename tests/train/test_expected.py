@@ -85,6 +85,14 @@ def test_deviations(tokenizer, scale, expected):
     assert found == pytest.approx(expected, abs=2e-3)
 
 
+def test_a_group_that_was_paid_the_same_teaches_nothing_under_group_scaling(tokenizer):
+    reward = TrlReward(brier())
+    texts = [FORM.write(PARTS, "positive", 0.9)] * 2
+    reward(completions=texts, candidates=[CANDIDATES] * 2, label=["positive"] * 2)
+    found = ExpectedGRPOTrainer._deviations(trainer(reward, tokenizer, "group"), reward.last)
+    assert (1 / found).tolist() == [0, 0]
+
+
 @pytest.mark.parametrize("worth", [0.0, 0.3])
 def test_the_gradient_is_chance_times_pay_above_the_mean(worth):
     """d/d logit_k of sum_k p_k (s_k - tau log p_k) is p_k (s_k - tau log p_k - mean) over the ten digits; others get none.

@@ -84,11 +84,14 @@ class ExpectedGRPOTrainer(SegmentGRPOTrainer):
                 yield tokens.start, stated_pay(reward, confidences, reply.correct) - worst
 
     def _deviations(self, scored: list[Scored]) -> np.ndarray:
-        """What to divide each reply's pay by: 1, or the deviation within its group or the batch (`scale_rewards`)."""
+        """What to divide each reply's pay by: 1, or the deviation within its group or the batch (`scale_rewards`).
+
+        A group that was paid the same throughout teaches nothing then, as in TRL, where its advantages are zero.
+        """
         stated = np.array([parts(row, self.reward_funcs[0].reward.weights)[1] for row in scored])
-        groups = stated.reshape(-1, self.num_generations)
         if self.scale_rewards == "group":
-            return np.repeat(groups.std(1, ddof=1) + EPSILON, self.num_generations)
+            spread = stated.reshape(-1, self.num_generations).std(1, ddof=1)
+            return np.repeat(np.where(spread > EPSILON, spread + EPSILON, np.inf), self.num_generations)
         return np.full(len(stated), stated.std(ddof=1) + EPSILON if self.scale_rewards == "batch" else 1.0)
 
     def _compute_loss(self, model: Any, inputs: Any) -> Any:
