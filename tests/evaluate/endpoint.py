@@ -34,7 +34,7 @@ class Verbatim(Format):
     def read(self, text: str, candidates: Candidates = None, aliases: Aliases = None) -> Any:
         raise NotImplementedError
 
-    def write(self, *_: Any, **__: Any) -> str:
+    def compose(self, reply: Any) -> str:
         raise NotImplementedError
 
 

@@ -289,7 +289,8 @@ def test_aliases_lead_to_candidates_only():
     ("emocaliber", {**PARTS, "human": "</think>"}, "positive", 0.5, "part 'human' contains the tag 'think'"),
     ("emocaliber", PARTS, "positive", None, "format 'emocaliber': write needs a confidence"),
     ("emocaliber", PARTS, "positive", 1.2, r"format 'emocaliber': confidence must lie in \[0, 1\], got 1.2"),
-    ("digits", PARTS, "Answer: x", 0.5, "the answer is empty or contains one of the marks"),
+    ("digits", PARTS, "Answer: x", 0.5, "the answer contains one of the marks"),
+    ("digits", PARTS, " ", 0.5, "part 'answer' is missing or empty"),
     ("distribution", PARTS, "positive", None, "write needs a distribution with the answer as its largest label"),
     ("guesses", PARTS, "positive", None, "write needs 3 guesses, the answer the most confident"),
 ])  # fmt: skip

@@ -42,7 +42,6 @@ class Format(ABC):
         candidates: the labels allowed, None for an open answer. aliases: other spellings -> candidate.
         """
 
-    @abstractmethod
     def write(
         self,
         parts: Mapping[str, str],
@@ -57,6 +56,16 @@ class Format(ABC):
         states none. distribution: the probability of each label, for the formats that state more than one number.
         Raises UserError for what is missing or empty and for text that holds one of the format's own marks.
         """
+        if self.states == "confidence" and confidence is None:
+            raise UserError(f"format {self.name!r}: write needs a confidence")
+        if not answer.strip():
+            raise UserError(f"format {self.name!r}: part 'answer' is missing or empty")
+        stated = None if confidence is None or not self.grid else self.snap(confidence)
+        return self.compose(Reply("", parts, answer, stated, distribution=distribution))
+
+    @abstractmethod
+    def compose(self, reply: Reply) -> str:
+        """The text that reads back as this reply, whose answer is not empty and whose confidence lies on the grid."""
 
     def snap(self, confidence: float) -> float:
         """The printable confidence nearest to one in [0, 1]; raises UserError outside [0, 1]."""
@@ -104,3 +113,13 @@ def listed(candidates: Candidates) -> str:
     'Choose the answer from: negative, positive. '
     """
     return f"Choose the answer from: {', '.join(candidates)}. " if candidates else ""
+
+
+def opening(reply: Reply) -> str:
+    """The reasoning as free text in front of the rest: parts["think"] and a line break, or nothing.
+
+    >>> opening(Reply("", {"think": " a smile "}))
+    'a smile\\n'
+    """
+    think = reply.parts.get("think", "").strip()
+    return f"{think}\n" if think else ""

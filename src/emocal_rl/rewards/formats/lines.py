@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from emocal_rl.errors import UserError
-from emocal_rl.rewards.formats.core import Aliases, Candidates, Format, listed, register
+from emocal_rl.rewards.formats.core import Aliases, Candidates, Format, listed, opening, register
 from emocal_rl.rewards.formats.matching import match
 from emocal_rl.rewards.formats.numbers import decimal, lattice
 from emocal_rl.rewards.formats.reply import Reply, Span
@@ -50,21 +49,12 @@ class LineFormat(Format):
             return None, "stray_text" if len(first) > 1 and decimal(first[0]) is not None else "confidence_not_a_number"
         return (value / self.top, None) if value <= self.top else (None, "confidence_out_of_range")
 
-    def write(
-        self,
-        parts: Mapping[str, str],
-        answer: str,
-        confidence: float | None = None,
-        *,
-        distribution: Mapping[str, float] | None = None,
-    ) -> str:
+    def compose(self, reply: Reply) -> str:
         """Reasoning (parts["think"]), then the two lines."""
-        if confidence is None:
-            raise UserError(f"format {self.name!r}: write needs a confidence")
-        if not answer.strip() or "Confidence:" in answer or "Answer:" in answer:
-            raise UserError(f"format {self.name!r}: the answer is empty or contains one of the marks: {answer[:60]!r}")
-        start = f"{parts['think'].strip()}\n" if parts.get("think", "").strip() else ""
-        return f"{start}Answer: {answer}\nConfidence: {round(self.top * self.snap(confidence))}"
+        answer = reply.answer or ""
+        if "Confidence:" in answer or "Answer:" in answer:
+            raise UserError(f"format {self.name!r}: the answer contains one of the marks: {answer[:60]!r}")
+        return f"{opening(reply)}Answer: {answer}\nConfidence: {round(self.top * (reply.confidence or 0.0))}"
 
 
 def _trim(text: str, start: int, end: int) -> Span:

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from emocal_rl.errors import UserError
-from emocal_rl.rewards.formats.core import Aliases, Candidates, Format, listed, register
+from emocal_rl.rewards.formats.core import Aliases, Candidates, Format, listed, opening, register
 from emocal_rl.rewards.formats.matching import match
 from emocal_rl.rewards.formats.numbers import decimal, lattice
 from emocal_rl.rewards.formats.reply import Reply, Span
@@ -43,20 +42,10 @@ class JsonFormat(Format):
         parts = {"think": text[:start].removesuffix("```json\n").strip()}
         return Reply(text, parts, answer, confidence, spans["answer"], spans["confidence"], fault)
 
-    def write(
-        self,
-        parts: Mapping[str, str],
-        answer: str,
-        confidence: float | None = None,
-        *,
-        distribution: Mapping[str, float] | None = None,
-    ) -> str:
+    def compose(self, reply: Reply) -> str:
         """Reasoning (parts["think"]), then the object."""
-        if confidence is None or not answer.strip():
-            raise UserError(f"format {self.name!r}: write needs an answer and a confidence")
-        start = f"{parts['think'].strip()}\n" if parts.get("think", "").strip() else ""
-        stated = f"{self.snap(confidence):.2f}"
-        return f'{start}{{"answer": {json.dumps(answer, ensure_ascii=False)}, "confidence": {stated}}}'
+        answer = json.dumps(reply.answer, ensure_ascii=False)
+        return f'{opening(reply)}{{"answer": {answer}, "confidence": {reply.confidence or 0.0:.2f}}}'
 
 
 def _last_object(text: str) -> tuple[int, int, list[tuple[str, Any]]] | None:

@@ -60,19 +60,12 @@ class GuessFormat(Format):
         at = list(guesses).index(top) + 1
         return Reply(text, parts, top, guesses[top], spans[f"answer{at}"], spans[f"confidence{at}"], None, guesses)
 
-    def write(
-        self,
-        parts: Mapping[str, str],
-        answer: str,
-        confidence: float | None = None,
-        *,
-        distribution: Mapping[str, float] | None = None,
-    ) -> str:
-        """The guesses of `distribution`, most confident first; `answer` has to be the first of them."""
-        guesses = sorted((distribution or {}).items(), key=lambda item: -item[1])
-        if len(guesses) != self.count or guesses[0][0] != answer:
+    def compose(self, reply: Reply) -> str:
+        """The guesses of `distribution`, most confident first; the answer has to be the first of them."""
+        guesses = sorted((reply.distribution or {}).items(), key=lambda item: -item[1])
+        if len(guesses) != self.count or guesses[0][0] != reply.answer:
             raise UserError(f"format {self.name!r}: write needs {self.count} guesses, the answer the most confident")
-        texts = {"think": parts.get("think", "")}
+        texts = {"think": reply.parts.get("think", "")}
         for i, (name, value) in enumerate(guesses, 1):
             texts |= {f"answer{i}": name, f"confidence{i}": f"{self.snap(value):.2f}"}
         return write_blocks(self.name, texts)
@@ -118,19 +111,13 @@ class DistributionFormat(Format):
         top = max(stated, key=lambda name: stated[name])
         return Reply(text, parts, top, stated[top], span, span, None, stated)
 
-    def write(
-        self,
-        parts: Mapping[str, str],
-        answer: str,
-        confidence: float | None = None,
-        *,
-        distribution: Mapping[str, float] | None = None,
-    ) -> str:
-        """The distribution in the order given, rounded to two decimals that sum to 1; `answer` is its largest label."""
-        if not distribution or max(distribution, key=lambda name: distribution[name]) != answer:
+    def compose(self, reply: Reply) -> str:
+        """The distribution in the order given, rounded to two decimals that sum to 1; the answer is its largest."""
+        stated = reply.distribution
+        if not stated or max(stated, key=lambda name: stated[name]) != reply.answer:
             raise UserError(f"format {self.name!r}: write needs a distribution with the answer as its largest label")
-        row = ", ".join(f"{name}: {value / 100:.2f}" for name, value in _hundredths(distribution).items())
-        return write_blocks(self.name, {"think": parts.get("think", ""), "distribution": row})
+        row = ", ".join(f"{name}: {value / 100:.2f}" for name, value in _hundredths(stated).items())
+        return write_blocks(self.name, {"think": reply.parts.get("think", ""), "distribution": row})
 
 
 def _pairs(text: str, candidates: Candidates, aliases: Aliases) -> tuple[dict[str, float], str | None]:

@@ -80,20 +80,11 @@ class TagFormat(Format):
         """A confidence in [0, 1] as this format writes it, rounded to its grid."""
         return f"{self.snap(confidence):.{self.decimals}f}"
 
-    def write(
-        self,
-        parts: Mapping[str, str],
-        answer: str,
-        confidence: float | None = None,
-        *,
-        distribution: Mapping[str, float] | None = None,
-    ) -> str:
-        """Write the blocks in order; the confidence is rounded to the grid."""
-        texts = {**parts, "answer": answer}
-        if "confidence" in self.blocks:
-            if confidence is None:
-                raise UserError(f"format {self.name!r}: write needs a confidence")
-            texts["confidence"] = self.print(confidence)
+    def compose(self, reply: Reply) -> str:
+        """Write the blocks in order."""
+        texts = {**reply.parts, "answer": reply.answer or ""}
+        if reply.confidence is not None:
+            texts["confidence"] = self.print(reply.confidence)
         if self.think_parts:
             texts["think"] = "".join(self._block(name, texts) for name in self.think_parts)
         return "".join(self._block(name, texts, nested=name == "think") for name in self.blocks)
