@@ -12,7 +12,7 @@ from emocal_rl.rewards.formats.core import Aliases, Candidates, register
 from emocal_rl.rewards.formats.matching import match
 from emocal_rl.rewards.formats.numbers import lattice
 from emocal_rl.rewards.formats.reply import Reply, Span
-from emocal_rl.rewards.formats.tags import TagFormat
+from emocal_rl.rewards.formats.tags import Found, TagFormat
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -47,6 +47,13 @@ class EmoCaliberCode(TagFormat):
 
     def read(self, text: str, candidates: Candidates = None, aliases: Aliases = None) -> Reply:
         """Look for every tag on its own, first match."""
+        parts, answer, confidence, fault = self.usual(text) or self._first_of_each(text)
+        value, wrong = _any_float(text[slice(*confidence)]) if confidence else (None, None)
+        word = _one_word(text[slice(*answer)]) if answer else None
+        named = None if word is None else match(word, candidates, aliases) or word
+        return Reply(text, parts, named, value, answer, confidence, fault or wrong)
+
+    def _first_of_each(self, text: str) -> Found:
         spans = {name: span for name in self.blocks if (span := _first_block(text, name, 0, len(text)))}
         inner = {
             name: span
@@ -56,11 +63,7 @@ class EmoCaliberCode(TagFormat):
         parts = {name: text[slice(*span)].strip() for name, span in inner.items()}
         missing = next((name for name in self.blocks if name not in spans), None)
         fault = f"no_{missing}" if missing else None if len(inner) == len(self.think_parts) else "missing_part"
-        answer, confidence = spans.get("answer"), spans.get("confidence")
-        value, wrong = _any_float(text[slice(*confidence)]) if confidence else (None, None)
-        word = _one_word(text[slice(*answer)]) if answer else None
-        named = None if word is None else match(word, candidates, aliases) or word
-        return Reply(text, parts, named, value, answer, confidence, fault or wrong)
+        return parts, spans.get("answer"), spans.get("confidence"), fault
 
 
 def _first_block(text: str, name: str, start: int, end: int) -> Span | None:

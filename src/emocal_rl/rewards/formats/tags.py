@@ -11,7 +11,10 @@ from emocal_rl.rewards.formats.core import Aliases, Candidates, Format, listed
 from emocal_rl.rewards.formats.matching import match
 from emocal_rl.rewards.formats.numbers import decimal
 from emocal_rl.rewards.formats.reply import Reply, Span
+from emocal_rl.rewards.formats.tidy import tidy
 
+Found = tuple[dict[str, str], Span | None, Span | None, str | None]
+"""Reasoning parts by name, span of the answer, span of the confidence, fault."""
 _MISSING = {"answer": "no_answer", "confidence": "no_confidence", "think": "no_think"}
 
 
@@ -45,10 +48,8 @@ class TagFormat(Format):
         return "".join(f"<{name}>{asks[name]}</{name}>" for name in self.think_parts if named) or asks["think"]
 
     def read(self, text: str, candidates: Candidates = None, aliases: Aliases = None) -> Reply:
-        """Read the blocks in order; a constant number of linear searches."""
-        spans, fault = scan(text, self.blocks)
-        parts, fault = self._reasoning(text, spans, fault)
-        at_answer, at_confidence = spans.get("answer"), spans.get("confidence")
+        """Read the blocks in order; linear in the text."""
+        parts, at_answer, at_confidence, fault = self.usual(text) or self._searched(text)
         answer, confidence = None, None
         if at_answer:
             answer = match(text[slice(*at_answer)], candidates, aliases)
@@ -57,6 +58,22 @@ class TagFormat(Format):
             confidence, wrong = self.parse(text[slice(*at_confidence)])
             fault = fault or wrong
         return Reply(text, parts, answer, confidence, at_answer, at_confidence, fault)
+
+    def usual(self, text: str) -> Found | None:
+        """What stands where in a reply with nothing unusual in it, which takes one match; None for any other."""
+        shape = tidy(self.blocks, self.think_parts)
+        found = shape.match(text)
+        if found is None:
+            return None
+        answer = found.span(shape.answer) if shape.answer else None
+        confidence = found.span(shape.confidence) if shape.confidence else None
+        return shape.parts(found.groups()), answer, confidence, None
+
+    def _searched(self, text: str) -> Found:
+        """The same by a constant number of linear searches, with the fault to name."""
+        spans, fault = scan(text, self.blocks)
+        parts, fault = self._reasoning(text, spans, fault)
+        return parts, spans.get("answer"), spans.get("confidence"), fault
 
     def _reasoning(self, text: str, spans: Mapping[str, Span], fault: str | None) -> tuple[dict[str, str], str | None]:
         """The reasoning parts, and the fault to name: the earlier one, unless <think> itself is broken."""
