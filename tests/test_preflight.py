@@ -95,3 +95,12 @@ def test_the_target_decides_the_grader(target: str, right: float) -> None:
     text = reward.format.write(dict.fromkeys(("element", "human", "context", "interaction", "analysis"), "x"), "b", 0.5)
     (scored,) = reward([text], [{"candidates": ["a", "b"], "votes": [3, 1], "label": "a"}])
     assert scored.correct == right
+
+
+def test_the_report_ends_with_what_each_normalisation_would_pay_for() -> None:
+    title, head, *table = preflight.report(recipes.from_tree(TREE))[-10:]
+    assert title.startswith(
+        "  what a model that is this sure is paid most for saying, by how advantages are normalised"
+    )
+    assert head.startswith("    scale_rewards  generations  10%")
+    assert [line.split()[0] for line in table] == ["none", "batch", "group", "per_reward", "rank", *["group"] * 3]

@@ -7,6 +7,7 @@ from emocal_rl import data
 from emocal_rl.errors import UserError
 from emocal_rl.recipe import Recipe, Stage
 from emocal_rl.rewards import Reward, Verdict, judge
+from emocal_rl.rewards.incentive import bias, describe, describe_bias
 from emocal_rl.suggest import did_you_mean
 
 # TRL's defaults for the options the batch arithmetic needs.
@@ -27,7 +28,7 @@ def report(recipe: Recipe) -> list[str]:
         count = len(rows.split(stage.split)) if stage.split in rows.splits else 0
         lines.append(f"{stage.name}: {stage.algorithm} on {count} rows of {stage.split}, format {stage.format}")
         if stage.algorithm != "sft":
-            lines += [f"  {line}" for line in [*_arithmetic(stage), *describe(verdict_of(stage))]]
+            lines += [f"  {line}" for line in [*_arithmetic(stage), *describe(verdict_of(stage)), *_bias(stage)]]
     return lines
 
 
@@ -40,19 +41,17 @@ def verdict_of(stage: Stage) -> Verdict:
     """The verdict on a stage's reward under its trainer options."""
     options = _options(stage)
     scale, generations = options.get("scale_rewards", "none"), int(options["num_generations"])
-    return judge(reward_of(stage), scale, generations, credit="sequence" if stage.credit == "sequence" else "segment")
+    return judge(reward_of(stage), scale, generations, credit=_credit(stage))
 
 
-def describe(verdict: Verdict) -> list[str]:
-    """A verdict in lines: sound or each problem, then the numbers behind it."""
-    worst, best = verdict.range
-    lines = [f"reward: {line}" for line in str(verdict).splitlines()] + [f"note: {note}" for note in verdict.notes]
-    lines.append(f"total of a readable reply {worst:g} to {best:g}, of an unreadable one {verdict.floor:g}")
-    said = {belief: verdict.elicited[belief] for belief in (0.1, 0.3, 0.5, 0.7, 0.9) if belief in verdict.elicited}
-    if said:
-        pairs = ", ".join(f"{belief:.0%} -> {confidence:.0%}" for belief, confidence in said.items())
-        lines.append(f"a model that is this sure is paid most for saying: {pairs}")
-    return lines
+def _credit(stage: Stage) -> str:
+    return "sequence" if stage.credit == "sequence" else "segment"
+
+
+def _bias(stage: Stage) -> list[str]:
+    rows = bias(reward_of(stage), int(_options(stage)["num_generations"]), _credit(stage))
+    title = "what a model that is this sure is paid most for saying, by how advantages are normalised:"
+    return [title, *(f"  {line}" for line in describe_bias(rows))] if rows else []
 
 
 def _data_problems(recipe: Recipe) -> Iterator[str]:

@@ -29,12 +29,13 @@ Payoff = Callable[[Any, Any, Any], Any]
 
 @dataclass(frozen=True)
 class Group:
-    """The trainer's side: rollouts a prompt, prompts a batch, batches simulated, one outcome for a group or not."""
+    """The trainer's side: rollouts a prompt, prompts a batch, batches simulated (with a seed), one outcome a group?"""
 
     generations: int = 8
     prompts: int = 32
     draws: int = 200
     shared: bool = False
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def by_batch(own: Array, rivals: Rivals, size: Group, rest: tuple[Array, Array])
 
 def expectation(payoff: Payoff, grid: Array, p: float, scale: str, size: Group) -> Array:
     """Expected advantage of stating each confidence of the grid at belief p, shape (N,)."""
-    rest = simulate_rest(payoff, size) if scale == "batch" else (np.zeros(1), np.zeros(1))
+    rest = simulate_rest(payoff, size, size.seed) if scale == "batch" else (np.zeros(1), np.zeros(1))
     total = np.zeros(len(grid))
     for outcome, weight in ((1, p), (0, 1 - p)):
         rivals = _rivals(payoff, p, outcome, size)

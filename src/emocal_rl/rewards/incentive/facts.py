@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -57,7 +57,7 @@ def gather(reward: Reward, scale: str, size: Group, credit: str) -> Facts:
     return Facts(
         reward=reward, c=c, arms=whole, answer=answer, honest=honest, blur=float(blur.max()), off=off,
         proper=not speaks or (bool(np.all(honest == c)) and off == 0.0),
-        elicited=_elicited(scored, c, scale, size, credit) if speaks else {},
+        elicited=_elicited(scored, c, scale, size, credit, BELIEFS) if speaks else {},
         thresholds=(0.0, 0.0) if _distributional(scored) else thresholds(answer),
         factor=_factor(reward, c, size), scale=scale, credit=credit, size=size,
     )  # fmt: skip
@@ -83,14 +83,24 @@ def _finite(reward: Reward, c: Array) -> Array:
     return np.asarray(c[np.isfinite(whole.wrong) & np.isfinite(whole.own)])
 
 
-def _elicited(terms: list[Term], c: Array, scale: str, size: Group, credit: str) -> dict[float, float]:
+def normalised(
+    reward: Reward, scale: str, size: Group, credit: str, beliefs: Sequence[float] = BELIEFS
+) -> dict[float, float]:
+    """Belief -> the confidence that pays most once advantages are normalised this way; empty when none is scored."""
+    scored = [term for term in reward.terms if term.weight]
+    return _elicited(scored, _finite(reward, reward.stated), scale, size, credit, beliefs)
+
+
+def _elicited(
+    terms: list[Term], c: Array, scale: str, size: Group, credit: str, beliefs: Sequence[float]
+) -> dict[float, float]:
     judged = [term for term in terms if term.rule.uses_confidence] if credit == "segment" else terms
     functions: list[Payoff] = [partial(_payoff, term, size.generations) for term in judged]
     if not functions:
         return {}
-    shared = Group(size.generations, size.prompts, size.draws, shared=_distributional(terms))
-    chosen = scaled(functions, c, BELIEFS, scale, shared, [term.weight for term in judged])
-    return dict(zip(BELIEFS, chosen.tolist(), strict=True))
+    shared = replace(size, shared=_distributional(terms))
+    chosen = scaled(functions, c, beliefs, scale, shared, [term.weight for term in judged])
+    return dict(zip(beliefs, chosen.tolist(), strict=True))
 
 
 def _payoff(term: Term, size: int, c: Any, y: Any, k: Any) -> Any:
