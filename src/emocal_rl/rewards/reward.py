@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -152,22 +152,26 @@ class Reward:
         others = group_sums([one.correct for one in grades], groups if self.needs_groups else None)
         good = [i for i, one in enumerate(grades) if not replies[i].fault and self._gradable(one)]
         columns = values(self.terms, [grades[i] for i in good], [others[i] for i in good], self._lows)
-        rows = dict(zip(good, zip(*columns, strict=True), strict=True))
-        return [
-            self._scored(reply, one.correct, rows.get(i))
-            for i, (reply, one) in enumerate(zip(replies, grades, strict=True))
-        ]
+        paid = self._paid([replies[i] for i in good], [grades[i] for i in good], columns)
+        rows = dict(zip(good, paid, strict=True))
+        return [rows.get(i) or self._unpaid(reply) for i, reply in enumerate(replies)]
+
+    def _paid(self, replies: Sequence[Reply], grades: Sequence[Graded], columns: Sequence[Array]) -> Iterator[Scored]:
+        """Readable, graded replies, with the value of each term."""
+        weighed = (term.weight * column for term, column in zip(self.terms, columns, strict=True) if term.weight)
+        totals = np.maximum(sum(weighed, np.zeros(len(replies))), self.worst).tolist()
+        names, values = [term.name for term in self.terms], zip(*(column.tolist() for column in columns), strict=True)
+        for reply, one, row, total in zip(replies, grades, values, totals, strict=True):
+            yield Scored(reply, one.correct, dict(zip(names, row, strict=True)), total)
+
+    def _unpaid(self, reply: Reply) -> Scored:
+        """A faulty reply, or one that cannot be graded."""
+        return (
+            Scored(reply, 0.0, dict(self._faulty_terms), self.floor) if reply.fault else Scored(reply, None, {}, None)
+        )
 
     def _gradable(self, one: Graded) -> bool:
         return one.correct is not None and (self.format.states != "distribution" or one.truth is not None)
-
-    def _scored(self, reply: Reply, correct: float | None, row: tuple[float, ...] | None) -> Scored:
-        if reply.fault:
-            return Scored(reply, 0.0, dict(self._faulty_terms), self.floor)
-        if row is None:
-            return Scored(reply, None, {}, None)
-        terms = {term.name: value for term, value in zip(self.terms, row, strict=True)}
-        return Scored(reply, correct, terms, max(self._total(terms), self.worst))
 
     def _total(self, terms: Mapping[str, float]) -> float:
         return sum((term.weight * terms[term.name] for term in self.terms if term.weight), 0.0)

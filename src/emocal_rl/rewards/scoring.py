@@ -31,7 +31,7 @@ def group_sums(correct: Sequence[float | None], groups: Sequence[Hashable] | Non
 
 def values(
     terms: Sequence[Term], grades: Sequence[Graded], others: Sequence[tuple[float, int]], lows: Mapping[str, float]
-) -> list[list[float]]:
+) -> list[Array]:
     """One column per term, one value per reply.
 
     A reply with several guesses is scored guess by guess: a confidence rule pays the mean over its guesses, correctness
@@ -49,16 +49,15 @@ def _column(
     owner: NDArray[np.intp],
     others: Sequence[tuple[float, int]],
     low: float,
-) -> list[float]:
+) -> Array:
     if isinstance(term.rule, DistributionRule):
-        return [max(_against(term.rule, one), low) for one in grades]
+        return np.array([max(_against(term.rule, one), low) for one in grades], dtype=float)
     against = _targets(term, slots[:, 1], owner, others)
     if not term.rule.uses_confidence:
         hit = np.minimum(np.bincount(owner, against, minlength=len(grades)), 1.0)
-        return [float(value) for value in term.rule(np.full(len(grades), 0.5), hit)]
+        return np.asarray(term.rule(np.full(len(grades), 0.5), hit))
     paid = np.maximum(term.rule(slots[:, 0], against), low)
-    means = np.bincount(owner, paid, len(grades)) / np.bincount(owner, minlength=len(grades))
-    return [float(value) for value in means]
+    return np.asarray(np.bincount(owner, paid, len(grades)) / np.bincount(owner, minlength=len(grades)))
 
 
 def _targets(term: Term, own: Array, owner: NDArray[np.intp], others: Sequence[tuple[float, int]]) -> Array:

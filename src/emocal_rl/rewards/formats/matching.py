@@ -13,7 +13,15 @@ def plain(text: str) -> str:
     >>> plain(" **Happy-go-lucky!** ")
     'happy go lucky'
     """
+    return _short(text) if len(text) <= _SHORT else _plain(text)
+
+
+def _plain(text: str) -> str:
     return " ".join("".join(ch if ch.isalnum() else " " for ch in text.casefold()).split())
+
+
+_SHORT = 64
+_short = lru_cache(maxsize=4096)(_plain)  # the same few answers come again and again
 
 
 @lru_cache(maxsize=256)

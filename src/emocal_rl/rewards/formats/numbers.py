@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 
 _DECIMAL = re.compile(r"[0-9]*\.?[0-9]+|[0-9]+\.")  # only ever sees short text: see LONGEST
 LONGEST = 24
@@ -18,12 +19,19 @@ def decimal(text: str) -> float | None:
     >>> decimal(" {0.85} "), decimal(".5"), decimal("1e-3"), decimal("nan"), decimal("0.5 or so")
     (0.85, 0.5, None, None, None)
     """
+    return _short(text) if len(text) <= LONGEST else _decimal(text)
+
+
+def _decimal(text: str) -> float | None:
     stripped = text.strip()
     if len(stripped) <= LONGEST and stripped.startswith("{") and stripped.endswith("}"):
         stripped = stripped[1:-1].strip()
     if len(stripped) > LONGEST or not _DECIMAL.fullmatch(stripped):
         return None
     return float(stripped)
+
+
+_short = lru_cache(maxsize=1024)(_decimal)  # the same few numbers come again and again
 
 
 def lattice(count: int, low: float, high: float) -> tuple[float, ...]:
