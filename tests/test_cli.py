@@ -78,7 +78,6 @@ def test_every_command_has_help(verb: str, cli: Cli) -> None:
         ("report", "report: the following arguments are required: RUN_DIR (see emocal-rl report --help)"),
         ("report old nowhere", "no run directory old"),
         ("recipes grpo_breir", "no packaged recipe 'grpo_breir'; did you mean 'grpo_brier'?"),
-        ("rewards breir", "no rule 'breir'; did you mean 'brier'? (list them: emocal-rl rewards)"),
         ("data emojy", "data.name: unknown data set 'emojy'; use 'emoji' or the path of a .jsonl file"),
     ],
 )  # fmt: skip
@@ -187,22 +186,6 @@ def test_recipes_lists_shows_and_copies(cli: Cli) -> None:
 
 def test_recipes_schema_is_json(cli: Cli) -> None:
     assert json.loads(cli("recipes", "--schema").out)["title"] == "Recipe"
-
-
-def test_rewards_lists_every_rule_with_its_verdict(cli: Cli) -> None:
-    from emocal_rl.rewards import RULES
-
-    rows = {line.split()[0]: line for line in cli("rewards").out.splitlines()[1:]}
-    assert list(rows) == list(RULES)
-    assert re.search(r"strictly +sound ", rows["brier"])
-    assert re.search(r"no +unsound ", rows["absolute"])
-
-
-def test_one_reward_is_explained(cli: Cli) -> None:
-    text = cli("rewards", "absolute").out
-    assert text.startswith("absolute: ")
-    assert "improper" in text
-    assert "90% -> 99%" in text
 
 
 def test_data_lists_the_splits_with_their_bounds(cli: Cli) -> None:

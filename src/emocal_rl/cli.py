@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from emocal_rl import __version__, verbs, verbs_evaluate
+from emocal_rl import __version__, verbs, verbs_evaluate, verbs_rewards
 from emocal_rl.errors import UserError
 from emocal_rl.suggest import did_you_mean
 
@@ -31,7 +31,7 @@ VERBS = {
     "report": Verb("write the report of a run again, or compare runs", verbs.report_options, verbs.report),
     "check": Verb("everything that can be known about a recipe without a GPU", verbs.check_options, verbs.check),
     "recipes": Verb("list, show or copy the recipes", verbs.recipes_options, verbs.recipes),
-    "rewards": Verb("list the scoring rules with their verdicts", verbs.rewards_options, verbs.rewards),
+    "rewards": Verb("list, explain or draw rewards", verbs_rewards.rewards_options, verbs_rewards.rewards),
     "data": Verb("list the splits of a data set with their Bayes bounds", verbs.data_options, verbs.data),
 }
 

@@ -171,49 +171,6 @@ def _copy(chosen: list[Path], folder: Path) -> None:
         print(shutil.copy(path, folder))
 
 
-# rewards
-
-
-def rewards_options(parser: ArgumentParser) -> None:
-    """Options of `rewards`."""
-    parser.add_argument("name", nargs="?", metavar="NAME", help="explain this rule")
-
-
-def rewards(args: Namespace) -> None:
-    """List the scoring rules, each with the verdict on a reward of correctness plus that rule."""
-    from emocal_rl.rewards import RULES
-
-    if args.name:
-        if args.name not in RULES:
-            raise UserError(f"no rule '{args.name}'{did_you_mean(args.name, RULES)} (list them: emocal-rl rewards)")
-        print(_explain(args.name))
-        return
-    width = max(map(len, RULES))
-    print(f"{'rule':{width}}  {'range':>13}  {'proper':8}  {'with correct':12}  what it is")
-    for name, declaration in RULES.items():
-        rule, summary = declaration(), (declaration.__doc__ or "").strip().split("\n")[0]
-        proper = "-" if not rule.uses_confidence else "strictly" if rule.strict else "yes" if rule.proper else "no"
-        verdict = "sound" if _verdict(name).sound else "unsound"
-        print(f"{name:{width}}  {f'{rule.low:.3g} to {rule.high:.3g}':>13}  {proper:8}  {verdict:12}  {summary}")
-
-
-def _explain(name: str) -> str:
-    from inspect import getdoc
-
-    from emocal_rl import preflight
-    from emocal_rl.rewards import RULES
-
-    lines = [f"{name}: {getdoc(RULES[name].build) or ''}", "", f"reward: {{correct: 1.0, {name}: 1.0}}"]
-    return "\n".join(lines + [f"  {line}" for line in preflight.describe(_verdict(name))])
-
-
-def _verdict(name: str) -> Any:
-    from emocal_rl.rewards import Reward, judge
-
-    terms = {"correct": 1.0, name: 1.0}
-    return judge(Reward(terms, format="emocaliber", grader="votes"))
-
-
 # data
 
 

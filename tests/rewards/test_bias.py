@@ -49,7 +49,9 @@ def test_segment_credit_leaves_the_correctness_out_of_the_deviation():
 
 
 @pytest.mark.parametrize(("terms", "form"), [
-    ({"correct": 1.0}, "emocaliber_answer"), ({"correct": 1.0}, "emocaliber"), ({"correct": 1, "brier": 0}, "emocaliber"),
+    ({"correct": 1.0}, "emocaliber_answer"),
+    ({"correct": 1.0}, "emocaliber"),
+    ({"correct": 1.0, "brier": 0}, "emocaliber"),
 ])  # fmt: skip
 def test_where_no_confidence_is_paid_there_is_no_table(terms, form):
     rows = bias(Reward(terms, format=form, grader="votes"))

@@ -44,14 +44,18 @@ class Facts:
     credit: str
     size: Group
 
+    @property
+    def distribution(self) -> bool:
+        """Whether a stated distribution is scored: then the report is the answer, and no other answer can be worse."""
+        return _distributional([term for term in self.reward.terms if term.weight])
+
 
 def gather(reward: Reward, scale: str, size: Group, credit: str) -> Facts:
     """Compute the facts; milliseconds."""
     c = _finite(reward, reward.stated)
     scored = [term for term in reward.terms if term.weight]
     whole, speaks = payoff_arms(reward, c, size), bool(reward.format.grid)
-    silent = tuple(term for term in scored if not term.rule.uses_confidence)
-    answer = arms(silent, c, size.generations) if credit == "segment" else whole
+    answer = credited(reward, c, size, credit)
     honest, blur = best(expected(whole.right, whole.wrong, c), c, c)
     off = simplex_error(scored) if _distributional(scored) else 0.0
     return Facts(
@@ -71,6 +75,17 @@ def payoff_arms(reward: Reward, c: Array, size: Group) -> Arms:
             wrong, right = binary_slice(term.rule, c)
             total = Arms(total.wrong + term.weight * wrong, total.own + term.weight * (right - wrong), total.others)
     return total
+
+
+def credited(reward: Reward, c: Array, size: Group, credit: str) -> Arms:
+    """The part of the payoff that the answer's tokens are credited with: all of it, unless credit is by segment."""
+    silent = tuple(term for term in reward.terms if not term.rule.uses_confidence)
+    return arms(silent, c, size.generations) if credit == "segment" else payoff_arms(reward, c, size)
+
+
+def curves(reward: Reward, size: Group, credit: str = "sequence") -> tuple[Array, Arms]:
+    """(every confidence that can be stated, what the answer is credited with at each)."""
+    return reward.stated, credited(reward, reward.stated, size, credit)
 
 
 def _distributional(terms: list[Term]) -> bool:

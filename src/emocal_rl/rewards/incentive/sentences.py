@@ -128,7 +128,7 @@ def unbounded(facts: Facts) -> str | None:
 def slow(facts: Facts) -> str | None:
     """Hard questions hardly pay."""
     full, low = float(facts.answer.own.max()), float(speed(facts.answer, np.array([0.1]))[0])
-    hacked = facts.thresholds[0] > 0
+    hacked = facts.thresholds[0] > 0 or facts.distribution
     return SLOW.format(share=low / full) if not hacked and full > 0 and low < 0.25 * full else None
 
 

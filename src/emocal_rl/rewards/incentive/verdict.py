@@ -26,7 +26,7 @@ class Verdict:
     does. elicited: belief -> the confidence that pays most, normalisation included.
     hack_threshold: success probability below which a wrong answer on purpose pays more than an honest try;
     slope_threshold: below which a slightly worse one does; 0 is good. speed: belief -> V'(p), the multiplier on the
-    accuracy gradient. range: worst and best total of a readable reply; floor: the total of a faulty one.
+    accuracy gradient; empty for a stated distribution, where the report is the answer. range: worst and best total of a readable reply; floor: the total of a faulty one.
     safe_factor: the largest factor on the weights of the calibration terms at which a worse answer never pays.
     """
 
@@ -100,10 +100,16 @@ def _verdict(facts: Facts) -> Verdict:
         elicited=facts.elicited,
         hack_threshold=hack,
         slope_threshold=slope,
-        speed=dict(zip(BELIEFS, speed(facts.answer, np.array(BELIEFS)).tolist(), strict=True)),
+        speed=_speed(facts),
         range=(float(corners.min()), float(corners.max())),
         floor=facts.reward.floor,
         safe_factor=facts.factor,
         scale_rewards=facts.scale,
         num_generations=facts.size.generations,
     )
+
+
+def _speed(facts: Facts) -> dict[float, float]:
+    if facts.distribution:
+        return {}
+    return dict(zip(BELIEFS, speed(facts.answer, np.array(BELIEFS)).tolist(), strict=True))

@@ -28,6 +28,8 @@ def _pairs(elicited: Mapping[float, float]) -> str:
 
 
 def _of_the_answer(verdict: Verdict) -> list[str]:
+    if not verdict.speed:
+        return ["the stated distribution is the answer: there is no other one to give up"]
     hack, slope, factor = verdict.hack_threshold, verdict.slope_threshold, verdict.safe_factor
     never = "a worse answer never pays"
     pays = f"giving up pays below a success rate of {hack:.1%}, a slightly worse answer below {slope:.1%}"

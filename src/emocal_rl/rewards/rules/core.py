@@ -90,8 +90,9 @@ class Declaration(Generic[R]):
     def defaults(self) -> dict[str, Any]:
         """Parameter names and their default values."""
         code, values = self.build.__code__, self.build.__kwdefaults__ or {}
-        positional = code.co_varnames[: code.co_argcount]
-        return {**dict(zip(reversed(positional), reversed(self.build.__defaults__ or ()), strict=False)), **values}
+        defaults = self.build.__defaults__ or ()
+        positional = code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount]
+        return {**dict(zip(positional, defaults, strict=True)), **values}
 
     def __call__(self, **params: Any) -> R:
         """The rule with these parameters; raises UserError for one it does not have."""

@@ -1,0 +1,155 @@
+"""The verb `rewards`: the catalogue listed, explained and drawn."""
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from emocal_rl import catalogue
+from emocal_rl.rewards import DISTRIBUTION_RULES, GROUP_TARGETS, PRESETS, RULES, preset
+
+Cli = Callable[..., Any]
+EVERYTHING = [*RULES, *DISTRIBUTION_RULES, *GROUP_TARGETS, *PRESETS]
+MINE = '''
+from emocal_rl.rewards import Rule, rule
+
+
+@rule(proper=True, low=-1.0, high=1.0)
+def greedy() -> Rule:
+    """The linear stake, sold as proper."""
+    return Rule(right=lambda c: c, wrong=lambda c: -c)
+'''
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def own_rule(here: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    (here / "my_greedy.py").write_text(MINE)
+    monkeypatch.syspath_prepend(here)
+    yield "my_greedy:greedy"
+    RULES.pop("greedy", None)
+    sys.modules.pop("my_greedy", None)
+
+
+# Listing
+
+
+def test_names_are_unique_across_kinds() -> None:
+    assert len(set(EVERYTHING)) == len(EVERYTHING)
+
+
+def test_everything_is_listed_once_with_its_verdict(cli: Cli) -> None:
+    tables = cli("rewards").out.split("\n\n")
+    heads = [table.splitlines()[0] for table in tables[:4]]
+    assert [head.split("  ")[0] for head in heads] == ["rules", "distribution rules", "group targets", "presets"]
+    rows = {line.split()[0]: line for table in tables[:4] for line in table.splitlines()[1:]}
+    assert list(rows) == EVERYTHING
+    for name, made in {**RULES, **DISTRIBUTION_RULES}.items():
+        assert re.search(rf" {'strictly' if made().strict else '(yes|no|-)'} +(un)?sound ", rows[name]), rows[name]
+    for name in PRESETS:
+        assert re.search(f" {'sound' if preset(name).judge().sound else 'unsound'} ", rows[name])
+    assert re.search(r"-1 to 0 +strictly +sound ", rows["brier"])
+    assert re.search(r"-1 to 0 +no +unsound ", rows["absolute"])
+    assert re.search(r"-8.21 to 1.98 +strictly +unsound ", rows["emocaliber"])
+
+
+# Explaining
+
+
+@pytest.mark.parametrize("name", EVERYTHING)
+def test_everything_is_explained(name: str, cli: Cli) -> None:
+    lines = cli("rewards", name).out.splitlines()
+    assert re.match(rf"{name} \((rule|distribution rule|group target|preset)\): \S", lines[0])
+    assert any(re.match(r"pays from \S+ to \S+; proper: (strictly|yes|no|-)$", line) for line in lines)
+    assert any(re.match(r"judged as <reward .*; format \w+>$", line) for line in lines)
+    assert any(line.startswith("  reward: ") for line in lines)
+
+
+@pytest.mark.parametrize(("name", "words"), [
+    ("absolute", ["Ma et al. (2026)", "improper", "90% -> 99%"]),
+    ("log", ["parameters: eps=0.01", "largest safe weight beside correct with weight 1: 0.2176"]),
+    ("cost_ratio", ["parameters: ratio=9.0, sharpness=4.0", "correct with weight 1: 10"]),
+    ("multiclass_brier", ["Brier (1950)", "the stated distribution is the answer"]),
+    ("leave_one_out", ["0% that of this reply", "at any weight"]),
+    ("emocaliber", ["trainer: scale_rewards=none, num_generations=8", "floor is inverted", "below a success rate of 84"]),
+    ("vl_calibration", ["left out: the visual confidence", "below a success rate of 50.0%"]),
+])  # fmt: skip
+def test_what_an_explanation_says(name: str, words: list[str], cli: Cli) -> None:
+    text = cli("rewards", name).out
+    assert [word for word in words if word not in text] == []
+
+
+def test_a_rule_of_ones_own_is_checked_in_words(own_rule: str, cli: Cli) -> None:
+    text = cli("rewards", own_rule).out
+    assert "greedy: is declared proper and is not: a model that is" in text
+    assert "The reward is improper: a model that is 70% sure is paid most for saying 99%." in text
+
+
+@pytest.mark.parametrize(("arguments", "line"), [
+    ("breir", "no reward 'breir'; did you mean 'brier'? (list them: emocal-rl rewards)"),
+    ("rclr", "no reward 'rclr'; did you mean 'rlcr'? (list them: emocal-rl rewards)"),
+    ("--plot", "rewards: say which one to draw: emocal-rl rewards NAME --plot"),
+    ("breir --plot", "no reward 'breir'; did you mean 'brier'? (list them: emocal-rl rewards)"),
+    ("brier --plot brier.pdf", "brier.pdf: the picture is a PNG; name a file that ends in .png"),
+    ("nowhere:rule", "nowhere:rule: no module named 'nowhere' (is its folder on PYTHONPATH?)"),
+])  # fmt: skip
+def test_mistakes_are_one_line_and_exit_code_2(arguments: str, line: str, cli: Cli) -> None:
+    done = cli("rewards", *arguments.split())
+    assert (done.code, done.err, done.out) == (2, f"error: {line}\n", "")
+    assert list(Path().iterdir()) == []
+
+
+# Drawing
+
+
+def test_a_picture_comes_with_its_numbers(cli: Cli) -> None:
+    assert cli("rewards", "emocaliber", "--plot").out.split() == ["emocaliber.png", "emocaliber.json"]
+    with Image.open("emocaliber.png") as picture:
+        assert picture.size == (1800, 750)
+    found = json.loads(Path("emocaliber.json").read_text())
+    assert found["sound"] is False
+    at = found["payoff"]["confidence"].index(0.5)
+    assert found["payoff"]["right"][at] == pytest.approx(0.61, abs=0.005)
+    assert found["elicited"]["plain"][10:91:40] == [0.1, 0.5, 0.9]
+    value, giving_up = found["value"]["honest"], found["value"]["giving_up"]
+    crossing = next(p for p in range(5, 101) if value[p] > giving_up[p])
+    assert crossing == 85  # in hundredths: below it a wrong answer on purpose pays more
+
+
+def test_a_file_is_never_overwritten(cli: Cli) -> None:
+    Path("brier.json").write_text("mine")
+    done = cli("rewards", "brier", "--plot")
+    assert (done.code, done.err) == (
+        2, "error: brier.json exists already; move it away or name another file after --plot\n"
+    )  # fmt: skip
+    assert not Path("brier.png").exists()
+    assert cli("rewards", "brier", "--plot", "new/other.png").code == 0
+    assert cli("rewards", "brier", "--plot", "new/other.png").err.count("exists already") == 2
+
+
+@pytest.mark.parametrize("name", ["correct", "multiclass_log", "mixed", "lovec", "sayself", "multi_rlcr"])
+def test_every_shape_of_reward_can_be_drawn(name: str, cli: Cli) -> None:
+    """No confidence paid, a distribution, a group target, few confidences, segment credit, several guesses."""
+    assert cli("rewards", name, "--plot").code == 0
+    found = json.loads(Path(f"{name}.json").read_text())
+    assert found["sound"] == catalogue.entry(name).verdict.sound
+    assert ("giving_up" in found["value"]) == (name != "multiclass_log")
+    assert (found["elicited"] == {}) == (name == "correct")
+
+
+def test_drawing_leaves_the_settings_of_matplotlib_alone(cli: Cli) -> None:
+    import matplotlib as mpl
+
+    before = dict(mpl.rcParams)
+    cli("rewards", "brier", "--plot")
+    assert dict(mpl.rcParams) == before
