@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,8 +19,7 @@ from emocal_rl.rewards.targets import Target, aliases_of, candidates_of
 from emocal_rl.rewards.terms import Spec, parse_terms
 
 
-@dataclass(frozen=True)
-class Scored:
+class Scored(NamedTuple):
     """One scored reply.
 
     correct: in [0, 1]; 0 for a faulty reply; None when the row cannot be graded. terms: the value of every term before

@@ -38,7 +38,8 @@ def values(
     the sum, at most 1.
     """
     owner = np.repeat(np.arange(len(grades)), [len(one.slots) for one in grades])
-    slots = np.array([slot for one in grades for slot in one.slots]).reshape(-1, 2)
+    flat = (number for one in grades for slot in one.slots for number in slot)
+    slots = np.fromiter(flat, dtype=float).reshape(-1, 2)
     return [_column(term, grades, slots, owner, others, lows[term.name]) for term in terms]
 
 

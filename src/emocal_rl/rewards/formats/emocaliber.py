@@ -82,7 +82,7 @@ def _any_float(text: str) -> tuple[float | None, str | None]:
 
 def _one_word(text: str) -> str:
     """The answer without punctuation, in lower case; a text of several words is kept and matches no label."""
-    words = text.translate(_PUNCTUATION).lower().split()
+    words = [text.lower()] if text.isalnum() else text.translate(_PUNCTUATION).lower().split()
     return words[0] if len(words) == 1 else text.strip() or "(empty)"
 
 

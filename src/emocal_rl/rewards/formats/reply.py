@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
 
 Span = tuple[int, int]
 
@@ -25,8 +25,48 @@ FAULTS: dict[str, str] = {
 """Every fault a reader can name, with its meaning. Fixed and small, so that faults can be counted."""
 
 
-@dataclass(frozen=True)
-class Reply:
+class Cuts(Protocol):
+    """What can cut a text into named parts."""
+
+    def parts(self, text: str) -> dict[str, str]:
+        """Name -> text of each part."""
+        ...
+
+
+class Parts(Mapping[str, str]):
+    """Reasoning parts by name, stripped; cut out of the text when asked for.
+
+    A reward never looks at them, and copying them would be a good part of the work of reading a long reply.
+
+    >>> Parts()
+    {}
+    """
+
+    __slots__ = ("_cut", "_text")
+
+    def __init__(self, text: str = "", cut: Cuts | None = None) -> None:
+        self._text, self._cut = text, cut
+
+    def _all(self) -> dict[str, str]:
+        return self._cut.parts(self._text) if self._cut else {}
+
+    def __getitem__(self, name: str) -> str:
+        return self._all()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __repr__(self) -> str:
+        return repr(self._all())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (self._all(),)
+
+
+class Reply(NamedTuple):
     """What was read from one completion.
 
     text: the completion itself (for chat messages, the text of the assistant's last one).
@@ -37,7 +77,7 @@ class Reply:
     """
 
     text: str
-    parts: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, str] = Parts()
     answer: str | None = None
     confidence: float | None = None
     answer_span: Span | None = None

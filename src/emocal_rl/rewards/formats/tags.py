@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 from emocal_rl.errors import UserError
 from emocal_rl.rewards.formats.core import Aliases, Candidates, Format, listed
 from emocal_rl.rewards.formats.matching import match
 from emocal_rl.rewards.formats.numbers import decimal
-from emocal_rl.rewards.formats.reply import Reply, Span
-from emocal_rl.rewards.formats.tidy import tidy
+from emocal_rl.rewards.formats.reply import Parts, Reply, Span
+from emocal_rl.rewards.formats.tidy import Tidy
 
-Found = tuple[dict[str, str], Span | None, Span | None, str | None]
+Found = tuple[Mapping[str, str], Span | None, Span | None, str | None]
 """Reasoning parts by name, span of the answer, span of the confidence, fault."""
 _MISSING = {"answer": "no_answer", "confidence": "no_confidence", "think": "no_think"}
 
@@ -61,13 +61,17 @@ class TagFormat(Format):
 
     def usual(self, text: str) -> Found | None:
         """What stands where in a reply with nothing unusual in it, which takes one match; None for any other."""
-        shape = tidy(self.blocks, self.think_parts)
+        shape = self._tidy
         found = shape.match(text)
         if found is None:
             return None
         answer = found.span(shape.answer) if shape.answer else None
         confidence = found.span(shape.confidence) if shape.confidence else None
-        return shape.parts(found.groups()), answer, confidence, None
+        return Parts(text, shape), answer, confidence, None
+
+    @cached_property
+    def _tidy(self) -> Tidy:
+        return Tidy(self.blocks, self.think_parts)
 
     def _searched(self, text: str) -> Found:
         """The same by a constant number of linear searches, with the fault to name."""

@@ -7,7 +7,6 @@ other text, faulty or only unusual, is left to the general reader.
 from __future__ import annotations
 
 import re
-from functools import cache
 from re import Match
 
 _INSIDE = r"(\s*+[^<\s][^<]*+)"  # not blank; possessive, so that nothing is ever tried twice
@@ -16,7 +15,11 @@ _INSIDE = r"(\s*+[^<\s][^<]*+)"  # not blank; possessive, so that nothing is eve
 class Tidy:
     """The pattern of one row of blocks. blocks, think_parts: as in `TagFormat`.
 
-    answer, confidence: the group of each in a match, 0 where there is none. reasoning: (name, index in `groups()`) of
+    >>> found = Tidy(("think", "answer"), ()).match("So: <think> a smile</think><answer>joy</answer>")
+    >>> found and found.groups()
+    (' a smile', 'joy')
+
+    answer, confidence: the group of each in a match, 0 where there is none. reasoning: (name, group) of
     the rest, <think> itself only where it has no parts.
     """
 
@@ -26,15 +29,16 @@ class Tidy:
         row = r"\s*+".join(_nest(think_parts) if nested and block == "think" else _block(block) for block in blocks)
         self.pattern = re.compile(row + r"\s*+\Z")
         self.answer, self.confidence = (1 + names.index(one) if one in names else 0 for one in ("answer", "confidence"))
-        self.reasoning = tuple((name, i) for i, name in enumerate(names) if name not in ("answer", "confidence"))
+        self.reasoning = [(name, i) for i, name in enumerate(names, 1) if name not in ("answer", "confidence")]
 
     def match(self, text: str) -> Match[str] | None:
         """The match from the first tag of the text on, or None."""
         return self.pattern.match(text, max(text.find("<"), 0))
 
-    def parts(self, groups: tuple[str, ...]) -> dict[str, str]:
-        """Reasoning by name, stripped, from the groups of a match."""
-        return {name: groups[i].strip() for name, i in self.reasoning}
+    def parts(self, text: str) -> dict[str, str]:
+        """Reasoning by name, stripped, of a text that matches."""
+        found = self.match(text)
+        return {name: found[i].strip() for name, i in self.reasoning} if found else {}
 
 
 def _block(name: str, inside: str = _INSIDE) -> str:
@@ -43,14 +47,3 @@ def _block(name: str, inside: str = _INSIDE) -> str:
 
 def _nest(parts: tuple[str, ...]) -> str:
     return _block("think", r"\s*+" + r"\s*+".join(_block(part) for part in parts) + r"\s*+")
-
-
-@cache
-def tidy(blocks: tuple[str, ...], think_parts: tuple[str, ...]) -> Tidy:
-    """The pattern of these blocks, compiled once.
-
-    >>> found = tidy(("think", "answer"), ()).match("So: <think> a smile</think><answer>joy</answer>")
-    >>> found and found.groups()
-    (' a smile', 'joy')
-    """
-    return Tidy(blocks, think_parts)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -82,7 +81,7 @@ def grade(grader: Grader, reply: Reply, target: Target, states: str = "confidenc
     answer = (0.5 if reply.confidence is None else reply.confidence, correct)
     if reply.distribution is None:
         return Graded(correct, (answer,))
-    labels = {name: _one(grader, replace(reply, answer=name), target) or 0.0 for name in reply.distribution}
+    labels = {name: _one(grader, reply._replace(answer=name), target) or 0.0 for name in reply.distribution}
     if states == "guesses":
         return Graded(correct, tuple((stated, labels[name]) for name, stated in reply.distribution.items()))
     return Graded(correct, (answer,), reply.distribution, _normalised(labels))
