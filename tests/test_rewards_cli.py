@@ -81,7 +81,7 @@ def test_everything_is_explained(name: str, cli: Cli) -> None:
     ("cost_ratio", ["parameters: ratio=9.0, sharpness=4.0", "correct with weight 1: 10"]),
     ("multiclass_brier", ["Brier (1950)", "the stated distribution is the answer"]),
     ("leave_one_out", ["0% that of this reply", "at any weight"]),
-    ("emocaliber", ["trainer: scale_rewards=none, num_generations=8", "floor is inverted", "below a success rate of 84"]),
+    ("emocaliber", ["trainer: scale_rewards=none, num_generations=8", "floor is inverted", "success rate of 84"]),
     ("vl_calibration", ["left out: the visual confidence", "below a success rate of 50.0%"]),
 ])  # fmt: skip
 def test_what_an_explanation_says(name: str, words: list[str], cli: Cli) -> None:

@@ -40,8 +40,11 @@ GOLDEN = {
     "dual_stake": (0.7, 1 + 0.1 + 0.175, 0.1 - 0.175, -0.225),
     "behavioural": (0.7, 1.4 - 0.49, -0.49, -1.0),
     "truthrl": (0.7, 1.0, -1.0, -1.0),
+    "hesitation": (0.8, 1.0, -3.0, -3.0),
     "conftuner": (0.7, -0.09, -0.49, -1.0),
     "judging": (0.7, 0.91, 0.51, 0.0),
+    "judging_log": (0.7, LN(0.7), LN(0.3), LN(0.001)),
+    "bas": (0.7, 0.7, 0.7 + LN(0.3), 0.999 + LN(0.001)),
     "open_forecaster": (0.7, 1 - 0.09, -0.49, -1.0),
 }
 # the same with a group of four in which one of the other three is right: (confidence, right, wrong, faulty).
@@ -103,8 +106,11 @@ VERDICTS = {
     "dual_stake": (False, 0.0, ["improper"]),
     "behavioural": (True, 0.0, []),
     "truthrl": (True, 0.0, ["apart pay exactly the same"]),
+    "hesitation": (True, 0.0, ["apart pay exactly the same"]),
     "conftuner": (True, 0.0, []),
     "judging": (True, 1.0, ["Giving up pays"]),
+    "judging_log": (True, 1.0, ["Giving up pays"]),
+    "bas": (True, 0.0, []),
     "open_forecaster": (True, 0.0, []),
     "multi_rlcr": (True, 0.0, []),
 }
@@ -157,3 +163,7 @@ def test_another_format_can_take_the_published_ones_place():
 def test_unknown_presets_get_a_suggestion():
     with pytest.raises(UserError, match="unknown preset 'rclr'; did you mean 'rlcr'?"):
         preset("rclr")
+
+
+def test_an_abstention_earns_nothing_whatever_the_answer():
+    assert [total("hesitation", 0.7, right) for right in (True, False)] == [0.0, 0.0]

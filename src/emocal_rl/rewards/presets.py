@@ -169,6 +169,13 @@ def truthrl() -> Preset:
 
 
 @_preset
+def hesitation() -> Preset:
+    """+1 right, 0 abstained, -L wrong, L here 3: abstaining pays below 0.75.  arXiv 2511.11500 (2025)."""
+    left_out = "the words of an abstention: a low confidence stands for them; other penalties L, which the work sweeps"
+    return Preset({"abstention": {"weight": 1.0, "at": 0.75}}, "rlcr_short", left_out=left_out)
+
+
+@_preset
 def conftuner() -> Preset:
     """-(y - c)^2 on the confidence's tokens, which its loss averages over.  ConfTuner, arXiv 2508.18847 (2025)."""
     left_out = "the expectation over confidence tokens, which sampling replies from the model takes"
@@ -179,6 +186,20 @@ def conftuner() -> Preset:
 def judging() -> Preset:
     """1 - (y-c)^2, nothing for correctness, 0 for a bad format.  Judging with confidence, arXiv 2510.00263 (2025)."""
     return Preset({"brier_unit": 1.0}, "rlcr_short", floor=0.0)
+
+
+@_preset
+def judging_log() -> Preset:
+    """ln x, x = c or 1-c clipped to [0.001, 0.999].  Judging with confidence, arXiv 2510.00263 (2025)."""
+    left_out = "what an unreadable reply gets, which is not published: here the worst that a readable one can"
+    return Preset({"log": {"weight": 1.0, "eps": 0.001}}, "rlcr_short", left_out=left_out)
+
+
+@_preset
+def bas() -> Preset:
+    """c when right, c + ln(1-c) when wrong: the Brier-log hybrid.  BAS, arXiv 2604.03216 (2026)."""
+    left_out = "the infinite loss of a sure wrong answer: c is clipped at 0.999"
+    return Preset({"brier_log": 1.0}, "rlcr_short", left_out=left_out)
 
 
 @_preset

@@ -26,7 +26,8 @@ class Verdict:
     does. elicited: belief -> the confidence that pays most, normalisation included.
     hack_threshold: success probability below which a wrong answer on purpose pays more than an honest try;
     slope_threshold: below which a slightly worse one does; 0 is good. speed: belief -> V'(p), the multiplier on the
-    accuracy gradient; empty for a stated distribution, where the report is the answer. range: worst and best total of a readable reply; floor: the total of a faulty one.
+    accuracy gradient; empty for a stated distribution, where the report is the answer.
+    range: worst and best total of a readable reply; floor: the total of a faulty one.
     safe_factor: the largest factor on the weights of the calibration terms at which a worse answer never pays.
     """
 
