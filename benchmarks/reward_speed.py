@@ -2,7 +2,7 @@
 
     python -m benchmarks.reward_speed [--rows 100000] [--turns 3]
 
-The texts are completions of about 1,500 characters, four in a hundred of them damaged. Beside `preset("rlcr")` runs
+The texts are completions of about 1,500 characters; four in a hundred have lost a tag. Beside `preset("rlcr")` runs
 what RLCR's code does, as described in its paper and repository: five functions, each of which matches one regular
 expression for the format and reads the reply again, without the symbolic verifier; beside `preset("emocaliber")` runs
 EmoCaliber's function: one search a tag. Both are our own code, and their totals must agree with ours on every row. They
@@ -22,6 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,10 @@ from emocal_rl.rewards import FORMATS, RULES, preset
 
 RESULTS = Path(__file__).parent / "results" / "reward_speed.json"
 LABELS = ["amusement", "anger", "awe", "contentment", "disgust", "excitement", "fear", "sadness"]
-WORDS = (
+PROSE = (
     "the picture shows a wide view of people near water while soft light falls on their faces and hands so that one "
     "feels calm although something in the distance looks tense which may suggest another reading of the whole scene"
-).split()
+)
 PARTS = ("element", "human", "context", "interaction", "analysis")
 PUNCTUATION = str.maketrans("", "", string.punctuation)
 
@@ -48,9 +49,9 @@ def completions(form: str, count: int, length: int = 1500, seed: int = 0) -> tup
     texts, targets = [], []
     for _ in range(count):
         answer, label = draw.choice(LABELS), draw.choice(LABELS)
-        parts = {name: _prose(draw, (length - 200) // 5) for name in PARTS}
-        parts |= {"think": parts["element"] * 3} if form == "rlcr" else {}
-        parts |= {"analysis": _prose(draw, (length - 200) // 3)} if form == "rlcr" else {}
+        parts = {name: _prose(draw, (length - 150) // 5) for name in PARTS}
+        if form == "rlcr":
+            parts = {"think": _prose(draw, 2 * length // 3), "analysis": _prose(draw, length // 4)}
         text = FORMATS[form].write(parts, draw.choice((answer, label)), draw.randint(1, 99) / 100)
         texts.append(_damaged(text, draw) if draw.random() < 0.04 else text)
         targets.append({"candidates": LABELS, "label": label})
@@ -58,11 +59,12 @@ def completions(form: str, count: int, length: int = 1500, seed: int = 0) -> tup
 
 
 def _prose(draw: random.Random, length: int) -> str:
-    return " ".join(draw.choices(WORDS, k=length // 5))[:length].strip().capitalize() + "."
+    words = draw.choices(PROSE.split(), k=length // 3)
+    return " ".join(words)[:length].strip().capitalize() + "."
 
 
 def _damaged(text: str, draw: random.Random) -> str:
-    return text.replace(*draw.choice([("</think>", ""), ("<confidence>0.", "<confidence>1."), ("</confidence>", "")]))
+    return text.replace(draw.choice(["</think>", "<answer>", "</confidence>"]), "")
 
 
 # What RLCR's code does: format 0.5, correctness 0.5, Brier 0.5, two more functions for the log alone
@@ -75,16 +77,7 @@ ANSWER, CONFIDENCE = (re.compile(f"<{tag}>(.*?)</{tag}>", re.DOTALL) for tag in 
 
 
 def rlcr_format(texts: Sequence[str], labels: Sequence[str]) -> list[float]:
-    return [float(RLCR.match(text) is not None and _stated(text) is not None) for text in texts]
-
-
-def _stated(text: str) -> float | None:
-    found = CONFIDENCE.findall(text)
-    try:
-        value = float(found[-1]) if found else math.nan
-    except ValueError:
-        return None
-    return value if 0 <= value <= 1 else None
+    return [float(RLCR.match(text) is not None) for text in texts]
 
 
 def rlcr_accuracy(texts: Sequence[str], labels: Sequence[str]) -> list[float]:
@@ -98,14 +91,23 @@ def _even(answer: str) -> str:
     return " ".join(answer.lower().translate(PUNCTUATION).split())
 
 
+def _stated(text: str) -> float:
+    found = CONFIDENCE.findall(text)
+    try:
+        value = float(found[-1]) if found else 0.0
+    except ValueError:
+        return 0.0
+    return value if 0 <= value <= 1 else 0.0
+
+
 def rlcr_brier(texts: Sequence[str], labels: Sequence[str]) -> list[float]:
     well, right = rlcr_format(texts, labels), rlcr_accuracy(texts, labels)
-    stated = [_stated(text) or 0.0 for text in texts]
+    stated = [_stated(text) for text in texts]
     return [ok * (1 - (y - c) ** 2) for ok, y, c in zip(well, right, stated, strict=True)]
 
 
 def rlcr_mean_confidence(texts: Sequence[str], labels: Sequence[str]) -> list[float]:
-    return [_stated(text) or 0.0 for text in texts]
+    return [_stated(text) for text in texts]
 
 
 def rlcr_sure(texts: Sequence[str], labels: Sequence[str]) -> list[float]:
@@ -122,18 +124,24 @@ def rlcr(texts: Sequence[str], labels: Sequence[str]) -> list[float]:
 # What EmoCaliber's function does, one text at a time
 
 
-def emocaliber(text: str, label: str) -> float:
-    """1 + y + 2 (y ln c + (1-y) ln(1-c)) where every tag is there and 0 < c < 1, else -5."""
+def emocaliber(text: str, label: str) -> dict[str, float]:
+    """1 + y + 2 (y ln c + (1-y) ln(1-c)) where every tag is there and 0 < c < 1, else -5; with what it logs."""
     think, answer, confidence = (_inside(tag, text) for tag in ("think", "answer", "confidence"))
     if think is None or answer is None or confidence is None or any(_inside(tag, think) is None for tag in PARTS):
-        return -5.0
+        return BAD
     try:
         c = float(confidence)
     except ValueError:
-        return -5.0
+        return BAD
+    if not 0 < c < 1:
+        return BAD
     words = answer.translate(PUNCTUATION).lower().split()
     y = float(len(words) == 1 and words[0] == label.lower())
-    return 1 + y + 2 * (y * math.log(c) + (1 - y) * math.log(1 - c)) if 0 < c < 1 else -5.0
+    log = 2 * (y * math.log(c) + (1 - y) * math.log(1 - c))
+    return {"score": 1 + y + log, "format": 1.0, "log": log, "correct": y, "brier": -((c - y) ** 2), "confidence": c}
+
+
+BAD = {"score": -5.0, "format": 0.0, "log": -5.0, "correct": 0.0, "brier": -1.0, "confidence": 1.0}
 
 
 def _inside(tag: str, text: str) -> str | None:
@@ -169,7 +177,7 @@ def _timed(call: Callable[[], Any]) -> tuple[Any, float]:
 def million() -> dict[str, float]:
     """Seconds that each rule takes for a million pairs, the fastest of three."""
     c, y = np.random.default_rng(0).random((2, 1_000_000))
-    return {name: min(_timed(lambda r=made(): r(c, y))[1] for _ in range(3)) for name, made in RULES.items()}
+    return {name: min(_timed(partial(made(), c, y))[1] for _ in range(3)) for name, made in RULES.items()}
 
 
 def import_seconds(turns: int = 5) -> float:
@@ -186,8 +194,9 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=3)
     options = parser.parse_args()
     ports: dict[str, Callable[..., list[float]]] = {
-        "rlcr": rlcr, "emocaliber": lambda texts, labels: [*map(emocaliber, texts, labels)]
-    }  # fmt: skip
+        "rlcr": rlcr,
+        "emocaliber": lambda texts, labels: [emocaliber(*row)["score"] for row in zip(texts, labels, strict=True)],
+    }
     races = {name: race(name, port, options.rows, options.turns) for name, port in ports.items()}
     for name, found in races.items():
         print(
