@@ -7,8 +7,8 @@ random annotator at a time is unbiased. There is no separate answer to game: the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from math import log as ln
 from typing import Any
 
@@ -17,25 +17,17 @@ from numpy.typing import ArrayLike
 
 from emocal_rl.errors import UserError
 from emocal_rl.rewards.rules.checks import clip
-from emocal_rl.rewards.rules.core import Array, Bound, Declaration, enter, rebuild
+from emocal_rl.rewards.rules.core import Array, Bound, Declaration, Declared, declaring
 
 
 @dataclass(frozen=True, eq=False)
-class DistributionRule:
+class DistributionRule(Declared):
     """One rule with its parameters bound. Declare one with `@distribution_rule`; see `multiclass_brier`.
 
-    scores: stated distributions of shape (..., K) -> the score of each label, same shape. The rest as in `Rule`.
+    scores: stated distributions of shape (..., K) -> the score of each label, same shape. The rest as in `Declared`.
     """
 
     scores: Callable[[Array], Any]
-    name: str = ""
-    address: str = ""
-    params: Mapping[str, Any] = field(default_factory=dict)
-    low: float = -np.inf
-    high: float = np.inf
-    proper: bool = False
-    strict: bool = False
-    uses_confidence: bool = True
 
     def __call__(self, stated: ArrayLike, truth: ArrayLike) -> Any:
         """Score, shape (...): stated and truth are distributions over the same K labels, shape (..., K).
@@ -44,9 +36,6 @@ class DistributionRule:
         """
         q, m = _distribution(self.name, "stated", stated), _distribution(self.name, "truth", truth)
         return np.where(m > 0, m * self.scores(q), 0.0).sum(axis=-1)[()]
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return rebuild, (self.address, dict(self.params))
 
 
 def _distribution(name: str, what: str, values: ArrayLike) -> Array:
@@ -63,8 +52,7 @@ def distribution_rule(
     *, low: Bound, high: Bound, proper: bool = True, strict: bool | None = None
 ) -> Callable[[Callable[..., DistributionRule]], Declaration[DistributionRule]]:
     """Declare a distribution rule; the arguments are those of `rule`."""
-    meta = {"low": low, "high": high, "proper": proper, "strict": proper if strict is None else strict}
-    return lambda build: enter(Declaration(build, meta), DISTRIBUTION_RULES)
+    return declaring(DISTRIBUTION_RULES, low=low, high=high, proper=proper, strict=strict)
 
 
 @distribution_rule(low=-1.0, high=0.0)

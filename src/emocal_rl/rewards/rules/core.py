@@ -23,18 +23,14 @@ Curve = Callable[[Array], Any]
 Bound = float | Callable[..., float]
 
 
-@dataclass(frozen=True, eq=False)
-class Rule:
-    """One scoring rule with its parameters bound. Declare one with `@rule`; see `brier` for the pattern.
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Declared:
+    """What comes from a declaration, for every kind of rule.
 
-    right, wrong: arrays of confidences in [0, 1] to payoffs, elementwise. The other fields come from the declaration:
-    low, high: the smallest and largest payoff over c in [0, 1] and both outcomes (-inf when unbounded).
-    proper: stating c = p is optimal at every belief p; strict: and nothing else is.
-    elicits: for an improper rule, what it elicits, as a function of p.
+    low, high: the smallest and largest payoff (-inf when unbounded). proper: stating the belief is optimal, whatever it
+    is; strict: and nothing else is. uses_confidence: whether what is stated matters at all.
     """
 
-    right: Curve
-    wrong: Curve
     name: str = ""
     address: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -42,8 +38,24 @@ class Rule:
     high: float = np.inf
     proper: bool = False
     strict: bool = False
-    elicits: Curve | None = None
     uses_confidence: bool = True
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return rebuild, (self.address, dict(self.params))
+
+
+@dataclass(frozen=True, eq=False)
+class Rule(Declared):
+    """One scoring rule with its parameters bound. Declare one with `@rule`; see `brier` for the pattern.
+
+    right, wrong: arrays of confidences in [0, 1] to payoffs, elementwise. elicits: for an improper rule, what it
+    elicits, as a function of the belief p. The rest as in `Declared`, the range being that over c in [0, 1] and both
+    outcomes.
+    """
+
+    right: Curve
+    wrong: Curve
+    elicits: Curve | None = None
 
     def __call__(self, confidence: ArrayLike, correct: ArrayLike) -> Any:
         """Payoff, elementwise over two broadcastable arrays; higher is better.
@@ -57,9 +69,6 @@ class Rule:
             right = np.where(y > 0, y * self.right(c), 0.0)
             wrong = np.where(y < 1, (1 - y) * self.wrong(c), 0.0)
         return (right + wrong)[()]
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return rebuild, (self.address, dict(self.params))
 
 
 def _unit(name: str, what: str, values: ArrayLike) -> Array:
@@ -147,16 +156,16 @@ def rule(
     and `incentive` check (strict defaults to proper). elicits: what an improper rule elicits, a function of the belief
     and the parameters.
     """
-    meta = {
-        "low": low,
-        "high": high,
-        "proper": proper,
-        "strict": proper if strict is None else strict,
-        "elicits": elicits,
-        "uses_confidence": uses_confidence,
-    }
+    more = {"elicits": elicits, "uses_confidence": uses_confidence}
+    return declaring(RULES, low=low, high=high, proper=proper, strict=strict, **more)
 
-    return lambda build: enter(Declaration(build, meta), RULES)
+
+def declaring(
+    registry: dict[str, Declaration[R]], *, proper: bool, strict: Any, **meta: Any
+) -> Callable[[Callable[..., R]], Declaration[R]]:
+    """The decorator behind `rule` and `distribution_rule`: what follows it is entered into this registry."""
+    claim = {"proper": proper, "strict": proper if strict is None else strict}
+    return lambda build: enter(Declaration(build, {**meta, **claim}), registry)
 
 
 def find(use: str, *registries: Mapping[str, Declaration[Any]]) -> Declaration[Any]:
