@@ -89,6 +89,16 @@ def test_what_an_explanation_says(name: str, words: list[str], cli: Cli) -> None
     assert [word for word in words if word not in text] == []
 
 
+def test_parameters_and_weight_can_be_given(cli: Cli) -> None:
+    text = cli("rewards", "cost_ratio", "ratio=4", "weight=2").out
+    assert "parameters: ratio=4, sharpness=4.0" in text
+    assert "largest safe weight beside correct with weight 1: 5\n" in text
+    assert "judged as <reward correct=1, cost_ratio=2; format emocaliber>" in text
+    assert "safe up to 0.109 times their weights" in cli("rewards", "log", "weight=2").out
+    assert cli("rewards", "log", "weight=2", "--plot").code == 0
+    assert json.loads(Path("log.json").read_text())["sound"] is False
+
+
 def test_a_rule_of_ones_own_is_checked_in_words(own_rule: str, cli: Cli) -> None:
     text = cli("rewards", own_rule).out
     assert "greedy: is declared proper and is not: a model that is" in text
@@ -101,6 +111,10 @@ def test_a_rule_of_ones_own_is_checked_in_words(own_rule: str, cli: Cli) -> None
     ("--plot", "rewards: say which one to draw: emocal-rl rewards NAME --plot"),
     ("breir --plot", "no reward 'breir'; did you mean 'brier'? (list them: emocal-rl rewards)"),
     ("brier --plot brier.pdf", "brier.pdf: the picture is a PNG; name a file that ends in .png"),
+    ("log epz=0.1", "reward.log: rule 'log' has no parameter 'epz'; did you mean 'eps'?"),
+    ("log 0.1", "0.1: a parameter is written key=value"),
+    ("log name=x", "reward.log: rule 'log' has no parameter 'name' (known: eps)"),
+    ("rlcr k=2", "preset 'rlcr' is as published and takes no k"),
     ("nowhere:rule", "nowhere:rule: no module named 'nowhere' (is its folder on PYTHONPATH?)"),
 ])  # fmt: skip
 def test_mistakes_are_one_line_and_exit_code_2(arguments: str, line: str, cli: Cli) -> None:

@@ -69,36 +69,37 @@ class Entry:
 
     @property
     def proper(self) -> str:
-        """ "strictly", "yes", "no", or "-" where no confidence matters."""
+        """Whether it is proper: "strictly", "yes" or "no"; "-" where no confidence matters."""
         one = self.made if isinstance(self.made, (Rule, DistributionRule)) else self.verdict
         if isinstance(one, Rule) and not one.uses_confidence:
             return "-"
         return "strictly" if one.strict else "yes" if one.proper else "no"
 
 
-def _rule(name: str) -> Entry:
-    made = find_rule(name, RULES, DISTRIBUTION_RULES)()
-    short = name.partition(":")[2] or name
-    scalar = isinstance(made, Rule)
-    terms = {"correct": 1.0, short: {"use": name}} if scalar and short != "correct" else {short: {"use": name}}
-    reward = Reward(terms, format="emocaliber" if scalar else "distribution", grader="votes", name=short)
-    kind = "rule" if scalar else "distribution rule"
-    return Entry(name, kind, getdoc(find_rule(name, RULES, DISTRIBUTION_RULES).build) or "", reward, made)
+def _rule(name: str, /, **options: Any) -> Entry:
+    declared = find_rule(name, RULES, DISTRIBUTION_RULES)
+    short, scalar = name.rpartition(":")[2], isinstance(declared(), Rule)
+    beside = {"correct": 1.0} if scalar and short != "correct" else {}
+    form, kind = ("emocaliber", "rule") if scalar else ("distribution", "distribution rule")
+    reward = Reward({**beside, short: {"use": name, **options}}, format=form, grader="votes", name=short)
+    return Entry(name, kind, getdoc(declared.build) or "", reward, reward.terms[-1].rule)
 
 
-def _target(name: str) -> Entry:
-    terms = {"correct": 1.0, "brier": {"weight": 1.0, "target": name}}
+def _target(name: str, /, **options: Any) -> Entry:
+    terms = {"correct": 1.0, "brier": {"weight": 1.0, "target": {"use": name, **options}}}
     reward = Reward(terms, format="emocaliber", grader="votes", name=name)
-    return Entry(name, "group target", getdoc(GROUP_TARGETS[name]) or "", reward, GROUP_TARGETS[name]())
+    return Entry(name, "group target", getdoc(GROUP_TARGETS[name]) or "", reward, reward.terms[-1].target)
 
 
-def _preset(name: str) -> Entry:
+def _preset(name: str, /, **options: Any) -> Entry:
+    if options:
+        raise UserError(f"preset '{name}' is as published and takes no {', '.join(options)}")
     made = preset(name)
     trainer = {"scale_rewards": made.scale_rewards, "num_generations": made.num_generations, "credit": made.credit}
     return Entry(name, "preset", getdoc(PRESETS[name]) or "", made.reward(), made, trainer)
 
 
-def names() -> dict[str, Callable[[str], Entry]]:
+def names() -> dict[str, Callable[..., Entry]]:
     """Every name, in the order of `KINDS`, with what builds its entry."""
     kinds = ((RULES, _rule), (DISTRIBUTION_RULES, _rule), (GROUP_TARGETS, _target), (PRESETS, _preset))
     return {name: build for registry, build in kinds for name in registry}
@@ -109,17 +110,21 @@ def entries() -> Iterator[Entry]:
     return (build(name) for name, build in names().items())
 
 
-def entry(name: str) -> Entry:
+def entry(name: str, /, **options: Any) -> Entry:
     """The entry of this name, or of your own rule at ``module:name``; UserError with a suggestion for neither.
+
+    options: parameters of the rule or group target, and for a rule its `weight`.
 
     >>> entry("rlcr").verdict.sound, entry("absolute").proper
     (True, 'no')
+    >>> entry("log", weight=0.2).verdict.sound
+    True
     """
     known = names()
     if name in known:
-        return known[name](name)
+        return known[name](name, **options)
     if ":" in name:
-        return _rule(name)
+        return _rule(name, **options)
     raise UserError(f"no reward '{name}'{did_you_mean(name, known)} (list them: emocal-rl rewards)")
 
 

@@ -14,6 +14,9 @@ def rewards_options(parser: ArgumentParser) -> None:
     """Options of `rewards`."""
     parser.add_argument("name", nargs="?", metavar="NAME", help="explain this one; your own rule is module:name")
     parser.add_argument(
+        "options", nargs="*", metavar="key=value", help="its parameters and weight, e.g. cost_ratio ratio=4 weight=2"
+    )
+    parser.add_argument(
         "--plot", nargs="?", const="", metavar="FILE", help="draw NAME: payoffs, elicited confidence, V(p); "
         "default NAME.png, with the numbers in NAME.json"
     )  # fmt: skip
@@ -22,13 +25,14 @@ def rewards_options(parser: ArgumentParser) -> None:
 def rewards(args: Namespace) -> None:
     """List every rule, distribution rule, group target and preset with its verdict; explain or draw one."""
     from emocal_rl import catalogue
+    from emocal_rl.evaluate.engines.core import parse_options
 
     if args.name is None and args.plot is not None:
         raise UserError("rewards: say which one to draw: emocal-rl rewards NAME --plot")
     if args.name is None:
         print("\n".join(catalogue.listing()))
         return
-    entry = catalogue.entry(args.name)
+    entry = catalogue.entry(args.name, **parse_options(args.options, "a parameter is written key=value"))
     if args.plot is not None:
         _plot(entry, Path(args.plot or f"{args.name.rpartition(':')[2]}.png"))
     else:

@@ -1,4 +1,6 @@
+import inspect
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -79,3 +81,11 @@ def test_a_near_miss_costs_less_only_for_ordered_labels():
 def test_what_is_no_distribution_is_refused(stated):
     with pytest.raises(UserError, match="multiclass_brier: stated must be a distribution"):
         DISTRIBUTION_RULES["multiclass_brier"]()(stated, [1, 0])
+
+
+@every_rule
+def test_every_docstring_has_direction_range_reference_and_example(name):
+    text = inspect.getdoc(DISTRIBUTION_RULES[name])
+    assert re.search(r"\(higher is better, in \[.*, .*\]\): ", text.split("\n")[0])
+    assert re.search(r"\((19|20)\d\d\)", text), "no reference with a year"
+    assert ">>>" in text
