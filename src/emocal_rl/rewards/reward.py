@@ -148,7 +148,8 @@ class Reward:
         if self.needs_groups and groups is None:
             raise UserError("reward: a term has a group target: pass groups, the prompt each completion answers")
         others = group_sums([one.correct for one in grades], groups if self.needs_groups else None)
-        good = [i for i, one in enumerate(grades) if not replies[i].fault and self._gradable(one)]
+        readable = enumerate(zip(replies, grades, strict=True))
+        good = [i for i, (reply, one) in readable if not reply.fault and self._gradable(one)]
         columns = values(self.terms, [grades[i] for i in good], [others[i] for i in good], self._lows)
         paid = self._paid([replies[i] for i in good], [grades[i] for i in good], columns)
         rows = dict(zip(good, paid, strict=True))
