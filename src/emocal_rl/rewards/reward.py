@@ -148,8 +148,12 @@ class Reward:
         if self.needs_groups and groups is None:
             raise UserError("reward: a term has a group target: pass groups, the prompt each completion answers")
         others = group_sums([one.correct for one in grades], groups if self.needs_groups else None)
-        readable = enumerate(zip(replies, grades, strict=True))
-        good = [i for i, (reply, one) in readable if not reply.fault and self._gradable(one)]
+        open_truth = self.format.states != "distribution"
+        good = [
+            i
+            for i, (reply, one) in enumerate(zip(replies, grades, strict=True))
+            if not reply.fault and one.correct is not None and (open_truth or one.truth is not None)
+        ]
         columns = values(self.terms, [grades[i] for i in good], [others[i] for i in good], self._lows)
         paid = self._paid([replies[i] for i in good], [grades[i] for i in good], columns)
         rows = dict(zip(good, paid, strict=True))
@@ -168,9 +172,6 @@ class Reward:
         return (
             Scored(reply, 0.0, dict(self._faulty_terms), self.floor) if reply.fault else Scored(reply, None, {}, None)
         )
-
-    def _gradable(self, one: Graded) -> bool:
-        return one.correct is not None and (self.format.states != "distribution" or one.truth is not None)
 
     def _total(self, terms: Mapping[str, float]) -> float:
         return sum((term.weight * terms[term.name] for term in self.terms if term.weight), 0.0)

@@ -22,6 +22,8 @@ def label(reply: Reply, target: Target) -> Grade:
         raise UserError(f"grader 'label': the target has no 'label': it has {sorted(target)}")
     if target["label"] is None or reply.answer is None:
         return None
+    if reply.answer == target["label"]:
+        return 1.0
     return float(match(reply.answer, [str(target["label"])], aliases_of(target)) is not None)
 
 
