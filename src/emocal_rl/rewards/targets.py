@@ -41,7 +41,7 @@ def candidates_of(target: Target) -> list[str] | None:
     """
     names = target.get("candidates")
     if names is not None:
-        return [str(name) for name in names]
+        return list(map(str, names))
     votes = target.get("votes")
     return list(mapping_of(votes, "votes")) if isinstance(votes, (str, Mapping)) else None
 

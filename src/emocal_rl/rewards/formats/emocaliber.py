@@ -48,8 +48,8 @@ class EmoCaliberCode(TagFormat):
     def read(self, text: str, candidates: Candidates = None, aliases: Aliases = None) -> Reply:
         """Look for every tag on its own, first match."""
         parts, answer, confidence, fault = self.usual(text) or self._first_of_each(text)
-        value, wrong = _any_float(text[slice(*confidence)]) if confidence else (None, None)
-        word = _one_word(text[slice(*answer)]) if answer else None
+        value, wrong = _any_float(text[confidence[0] : confidence[1]]) if confidence else (None, None)
+        word = _one_word(text[answer[0] : answer[1]]) if answer else None
         named = None if word is None else match(word, candidates, aliases) or word
         return Reply(text, parts, named, value, answer, confidence, fault or wrong)
 
@@ -82,7 +82,9 @@ def _any_float(text: str) -> tuple[float | None, str | None]:
 
 def _one_word(text: str) -> str:
     """The answer without punctuation, in lower case; a text of several words is kept and matches no label."""
-    words = [text.lower()] if text.isalnum() else text.translate(_PUNCTUATION).lower().split()
+    if text.isalnum():
+        return text.lower()
+    words = text.translate(_PUNCTUATION).lower().split()
     return words[0] if len(words) == 1 else text.strip() or "(empty)"
 
 
