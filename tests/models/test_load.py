@@ -19,5 +19,6 @@ def test_a_text_model_has_no_tower_to_freeze():
 
     sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 1}
     model = LlamaForCausalLM(LlamaConfig(vocab_size=8, **sizes))
-    with pytest.raises(UserError, match="freeze_vision: LlamaForCausalLM has no vision tower; set freeze_vision: false"):
+    message = "freeze_vision: LlamaForCausalLM has no vision tower; set freeze_vision: false"
+    with pytest.raises(UserError, match=message):
         load.freeze_vision(model)

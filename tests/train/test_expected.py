@@ -95,9 +95,9 @@ def test_a_group_that_was_paid_the_same_teaches_nothing_under_group_scaling(toke
 
 @pytest.mark.parametrize("worth", [0.0, 0.3])
 def test_the_gradient_is_chance_times_pay_above_the_mean(worth):
-    """d/d logit_k of sum_k p_k (s_k - tau log p_k) is p_k (s_k - tau log p_k - mean) over the ten digits; others get none.
+    """d/d logit_k of sum_k p_k (s_k - tau log p_k) is p_k (s_k - tau log p_k - mean) over the ten digits.
 
-    A temperature of 2 halves it.
+    Other tokens get none.  A temperature of 2 halves it.
     """
     vocabulary, temperature = 12, 2.0
     logits = torch.linspace(-1, 1, vocabulary).requires_grad_()
