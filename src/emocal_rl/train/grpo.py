@@ -56,7 +56,7 @@ class StopUnreadable(TrainerCallback):  # type: ignore[misc]
         UserError: no reply could be read in `patience` logs in a row.
     """
 
-    def __init__(self, stage: str, patience: int = 3) -> None:
+    def __init__(self, stage: str, patience: int = 10) -> None:
         self.stage, self.patience, self.unread = stage, patience, 0
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any] | None = None, **kwargs: Any) -> None:
