@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from emocal_rl import __version__, verbs, verbs_evaluate, verbs_rewards
+from emocal_rl import __version__, verbs, verbs_evaluate, verbs_plugins, verbs_rewards
 from emocal_rl.errors import UserError
 from emocal_rl.suggest import did_you_mean
 
@@ -32,6 +32,9 @@ VERBS = {
     "check": Verb("everything that can be known about a recipe without a GPU", verbs.check_options, verbs.check),
     "recipes": Verb("list, show or copy the recipes", verbs.recipes_options, verbs.recipes),
     "rewards": Verb("list, explain or draw rewards", verbs_rewards.rewards_options, verbs_rewards.rewards),
+    "plugin-path": Verb(
+        "the reward file for another framework", verbs_plugins.plugin_path_options, verbs_plugins.plugin_path
+    ),
     "data": Verb("list the splits of a data set with their Bayes bounds", verbs.data_options, verbs.data),
 }
 

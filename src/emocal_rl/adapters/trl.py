@@ -1,4 +1,8 @@
-"""A Reward as a TRL reward function."""
+"""Our rewards as TRL reward functions: GRPO, RLOO, AsyncGRPO, and what keeps TRL's contract (axolotl, Unsloth).
+
+Every rule and preset by name, for configuration files and the command line: `emocal_rl.adapters.trl.brier`; and
+`emocal_rl.adapters.trl.reward`, which pays what EMOCAL_REWARD says. In your own script: `TrlReward(reward)`.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,54 @@ from typing import Any
 
 import numpy as np
 
+from emocal_rl.adapters.columns import groups_of, rows_of
+from emocal_rl.adapters.core import Adapter, instance
 from emocal_rl.rewards import Reward, Scored
 
 
+class TrlFunction(Adapter):
+    """A reward function for configurations and command lines: mapped onto [0, 1], never None, never raises.
+
+    The data set's columns are the target. All rewards log the calibration of the batch, and the numbers of each
+    completion into the completions table, where the trainer has room for them.
+
+    >>> TrlFunction(Reward({"correct": 1.0, "brier": 1.0}, format="rlcr", grader="label"))(
+    ...     prompts=["?"], completions=["no tags"], completion_ids=[[1]], label=["positive"]
+    ... )
+    [0.0]
+    """
+
+    host = "TRL"
+    sees_groups = True
+
+    def __call__(
+        self,
+        prompts: Sequence[Any] | None = None,
+        completions: Sequence[Any] = (),
+        completion_ids: Any = None,
+        log_metric: Callable[[str, float], None] | None = None,
+        log_extra: Callable[[str, list[Any]], None] | None = None,
+        **columns: Any,
+    ) -> list[float]:
+        """One number for each completion, higher is better."""
+        count = len(completions)
+        groups = groups_of(prompts, count) if self.scorer.reward.needs_groups else None
+        outcomes = self.scorer(completions, rows_of(columns, count), groups)
+        if log_metric is not None:
+            for name, value in monitor([one.scored for one in outcomes]).items():
+                log_metric(f"{self.__name__}/{name}", value)
+        if log_extra is not None and outcomes:
+            for name in outcomes[0].components:
+                log_extra(f"{self.__name__}/{name}", [one.components[name] for one in outcomes])
+        return [one.value for one in outcomes]
+
+
+def __getattr__(name: str) -> TrlFunction:
+    return instance(TrlFunction, name, "reward")
+
+
 class TrlReward:
-    """A Reward in TRL's calling convention, for GRPOTrainer and RLOOTrainer.
+    """A Reward of your own as it is, for GRPOTrainer and RLOOTrainer: raw totals, and mistakes in the data raise.
 
     The data set's columns `candidates`, `votes` and `label` (those the grader needs) make the target.  The calibration
     of the batch is logged as `train/...`; it is never part of the reward.
