@@ -1,0 +1,71 @@
+"""TRL: trainers that take a step with the callables that its command line finds."""
+
+import importlib
+import pickle
+from typing import Any
+
+import pytest
+from datasets import Dataset
+from said import BAD, CANDIDATES, GOOD, PAID, WRONG
+from tokenizers import Regex, Tokenizer, decoders, models
+from tokenizers.pre_tokenizers import Split
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
+
+ROWS = [
+    {"prompt": "How?", "candidates": CANDIDATES, "label": "joy", "votes": {"joy": 3, "awe": 1}},
+    {"prompt": "Why?", "candidates": ["sad"], "label": "sad", "votes": {"sad": 1}},
+]
+
+
+def dotted(path: str) -> Any:
+    """As ``trl grpo --reward_funcs`` does."""
+    module, _, name = path.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def one_character_a_token() -> PreTrainedTokenizerFast:
+    words = ["<pad>", "<eos>", "<unk>", *map(chr, range(32, 127))]
+    tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
+    tokenizer.pre_tokenizer, tokenizer.decoder = Split(Regex("."), "isolated"), decoders.Fuse()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>"
+    )
+
+
+@pytest.mark.parametrize(("trainer", "config"), [(GRPOTrainer, GRPOConfig), (RLOOTrainer, RLOOConfig)])
+def test_a_step_of_training(trainer, config, tmp_path):
+    tokenizer = one_character_a_token()
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), pad_token_id=0, eos_token_id=1, **sizes))
+    options = {"per_device_train_batch_size": 4, "num_generations": 2, "max_completion_length": 8, "max_steps": 1}
+    quiet = {"use_cpu": True, "bf16": False, "report_to": [], "logging_steps": 1, "output_dir": str(tmp_path)}
+    names = ["rlcr", "brier", "dcpo"]  # dcpo compares the replies to a prompt
+    running = trainer(
+        model=model,
+        reward_funcs=[dotted(f"emocal_rl.adapters.trl.{name}") for name in names],
+        args=config(**options, **quiet),
+        train_dataset=Dataset.from_list(ROWS * 2),
+        processing_class=tokenizer,
+    )
+    running.train()
+    log = running.state.log_history[0]
+    assert [log[f"rewards/{name}/mean"] for name in names] == [0.0, 0.0, 0.0]  # eight random characters
+    assert log["brier/parsed"] == 0.0
+
+
+def test_arrow_fills_votes_with_none_and_they_are_left_out():
+    table = Dataset.from_list(ROWS)
+    assert table[0]["votes"] == {"joy": 3, "awe": 1, "sad": None}
+    columns = {name: [table[0][name]] * 3 for name in ("candidates", "votes")}
+    replies = [[{"role": "assistant", "content": text}] for text in (GOOD, WRONG, BAD)]
+    # three of four say joy: .75 - (.75 * .01 + .25 * .81) = .54, .25 - (.25 * .01 + .75 * .81) = -.36, on the unit scale
+    paid = dotted("emocal_rl.adapters.trl.brier")(prompts=["How?"] * 3, completions=replies, **columns)
+    assert paid == pytest.approx([0.77, 0.32, 0.0])
+
+
+def test_the_asynchronous_trainer_pickles_it():
+    """AsyncGRPO sends reward functions to a process of its own, and calls them without trainer_state and log_metric."""
+    reward = pickle.loads(pickle.dumps(dotted("emocal_rl.adapters.trl.brier")))
+    paid = reward(prompts=["How?"] * 3, completions=list(PAID), completion_ids=[[1]] * 3, label=["joy"] * 3)
+    assert paid == pytest.approx(list(PAID.values()))
