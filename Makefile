@@ -4,6 +4,7 @@
 #   make test     every test that needs no GPU
 #   make bench    the main job over several seeds, compared
 #   make test-oracles    the metrics against other libraries, in an environment of its own
+#   make test-adapters   our rewards in other frameworks, called by those frameworks, in an environment of its own
 # Another Python:  make train PYTHON=python3.12
 # Small CPU-only torch on machines where pip would fetch the CUDA build:
 #   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make train
@@ -16,7 +17,7 @@ BIN := $(VENV)/bin
 export MAKE_TARGET := $(or $(firstword $(MAKECMDGOALS)),train)
 SOURCES := pyproject.toml constraints.txt .ci/venv
 
-.PHONY: train test check bench test-oracles clean-venv
+.PHONY: train test check bench test-oracles test-adapters clean-venv
 .DELETE_ON_ERROR:
 
 train: $(VENV)/.ready
@@ -42,6 +43,18 @@ $(VENV)-oracles/.ready: tests/oracles/requirements.txt constraints.txt
 	@"$(PYTHON)" -m venv "$(VENV)-oracles"
 	@$(VENV)-oracles/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt \
 		-r tests/oracles/requirements.txt
+	@touch "$@"
+
+# Their dependencies contradict each other, so the second list is installed without them.
+test-adapters: $(VENV)-adapters/.ready
+	@PYTHONPATH=src $(VENV)-adapters/bin/python -m pytest -q -o filterwarnings= tests/contract tests/adapters $(ARGS)
+
+$(VENV)-adapters/.ready: tests/contract/requirements.txt tests/contract/requirements-bare.txt constraints.txt
+	@"$(PYTHON)" -m venv "$(VENV)-adapters"
+	@$(VENV)-adapters/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt \
+		-r tests/contract/requirements.txt
+	@$(VENV)-adapters/bin/python -m pip install -q --disable-pip-version-check --no-deps \
+		-r tests/contract/requirements-bare.txt
 	@touch "$@"
 
 $(VENV)/.ready: $(SOURCES)

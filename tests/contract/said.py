@@ -5,5 +5,5 @@ GOOD = "<think>a smile</think><answer>joy</answer><analysis>clear</analysis><con
 WRONG = GOOD.replace("joy", "awe")
 BAD = "I would rather not say."
 
-# {correct: 1, brier: 1} lies in [-1, 1] and gives 1 - .01, -.81 and, for what cannot be read, -1; the unit scale halves.
+# {correct: 1, brier: 1} gives 1 - .01, -.81 and, for what cannot be read, -1; the unit scale maps [-1, 1] onto [0, 1].
 PAID = {GOOD: 0.995, WRONG: 0.095, BAD: 0.0}

@@ -35,7 +35,5 @@ def test_what_is_paid(monkeypatch):
 def test_the_folder_of_the_file_hides_no_framework():
     """ms-swift puts it in front of the import path."""
     code = "import sys; sys.path.insert(0, sys.argv[1]); import swift, verl, openrlhf; print(swift.__file__)"
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(packaged()["swift"].parent)], capture_output=True, text=True
-    )
+    done = subprocess.run([sys.executable, "-c", code, str(packaged()["swift"].parent)], capture_output=True, text=True)
     assert "site-packages" in done.stdout, done.stderr

@@ -14,7 +14,7 @@ class Characters:
     """A tokenizer with one token a character."""
 
     name_or_path = "characters"
-    bos_token = ""
+    bos_token, eos_token_id = "", 0
 
     def encode(self, text, add_special_tokens=False):
         return [ord(character) for character in text]

@@ -28,9 +28,7 @@ def one_character_a_token() -> PreTrainedTokenizerFast:
     words = ["<pad>", "<eos>", "<unk>", *map(chr, range(32, 127))]
     tokenizer = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, unk_token="<unk>"))
     tokenizer.pre_tokenizer, tokenizer.decoder = Split(Regex("."), "isolated"), decoders.Fuse()
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>"
-    )
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>")
 
 
 @pytest.mark.parametrize(("trainer", "config"), [(GRPOTrainer, GRPOConfig), (RLOOTrainer, RLOOConfig)])
@@ -38,7 +36,13 @@ def test_a_step_of_training(trainer, config, tmp_path):
     tokenizer = one_character_a_token()
     sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), pad_token_id=0, eos_token_id=1, **sizes))
-    options = {"per_device_train_batch_size": 4, "num_generations": 2, "max_completion_length": 8, "max_steps": 1}
+    options = {
+        "beta": 0.0,
+        "per_device_train_batch_size": 4,
+        "num_generations": 2,
+        "max_completion_length": 8,
+        "max_steps": 1,
+    }
     quiet = {"use_cpu": True, "bf16": False, "report_to": [], "logging_steps": 1, "output_dir": str(tmp_path)}
     names = ["rlcr", "brier", "dcpo"]  # dcpo compares the replies to a prompt
     running = trainer(
@@ -59,7 +63,7 @@ def test_arrow_fills_votes_with_none_and_they_are_left_out():
     assert table[0]["votes"] == {"joy": 3, "awe": 1, "sad": None}
     columns = {name: [table[0][name]] * 3 for name in ("candidates", "votes")}
     replies = [[{"role": "assistant", "content": text}] for text in (GOOD, WRONG, BAD)]
-    # three of four say joy: .75 - (.75 * .01 + .25 * .81) = .54, .25 - (.25 * .01 + .75 * .81) = -.36, on the unit scale
+    # three of four say joy: .75 - (.75 * .01 + .25 * .81) = .54, and .25 - (.25 * .01 + .75 * .81) = -.36
     paid = dotted("emocal_rl.adapters.trl.brier")(prompts=["How?"] * 3, completions=replies, **columns)
     assert paid == pytest.approx([0.77, 0.32, 0.0])
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 import verifiers.v1 as vf
 from said import CANDIDATES, PAID
-from verifiers.v1.trace import MessageNode
+from verifiers.v1.trace import AgentInfo, MessageNode, TraceTask
 
 MODULE = "emocal_rl.adapters.verifiers"
 
@@ -25,8 +25,9 @@ def trace_of(text):
     )
     data = Data(idx=0, prompt="How?", answer="joy", candidates=CANDIDATES)
     said = [vf.UserMessage(content="How?"), vf.AssistantMessage(content=text)]
-    nodes = [MessageNode(message=said[0]), MessageNode(parent=0, message=said[1])]
-    trace = vf.Trace(task=data, nodes=nodes)
+    nodes = [MessageNode(message=said[0]), MessageNode(parent=0, message=said[1], sampled=True)]
+    agent = AgentInfo(config=vf.AgentConfig())
+    trace = vf.Trace(task=TraceTask(type="Task", data=data), agent=agent, nodes=nodes)
     asyncio.run(Task(data, config).score(trace))
     return trace
 

@@ -51,6 +51,8 @@ def _truth(truth: Any, candidates: Any) -> dict[str, Any]:
         return {}
     given = _mapping(truth)
     if given is not None:
+        if not given:
+            return {}
         named = FIELDS & set(map(str, given))
         return _fields(given) if named else {"votes": {str(key): share for key, share in given.items()}}
     if isinstance(truth, (list, tuple)):
