@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-HOSTS = ("trl", "verl", "openrlhf", "swift", "verifiers", "skyrl_gym", "areal", "tinker_cookbook", "trinity")
+HOSTS = ("trl", "verl", "openrlhf", "swift", "verifiers", "skyrl_gym", "areal", "tinker_cookbook", "trinity", "oumi")
 if not all(find_spec(name) for name in HOSTS):
     collect_ignore_glob = ["test_*.py"]
 
