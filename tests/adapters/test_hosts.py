@@ -86,6 +86,17 @@ def test_messages_count_as_their_text(host):
 
 
 @every_host
+def test_reasoning_that_a_framework_has_cut_out_is_read(host):
+    if host.module in ("openrlhf", "verifiers"):
+        pytest.skip("takes text, or looks for the reasoning in the trace")
+    reward, rest = host.reward("brier"), GOOD.partition("</think>")[2]
+    parts = [{"type": "thinking", "thinking": "a smile"}, {"type": "text", "text": rest}]
+    for message in ({"reasoning_content": "a smile", "content": rest}, {"content": parts}):
+        assert host.call(reward, {"role": "assistant", **message}, ROW)[0] == pytest.approx(0.995)
+        assert host.call(reward, {"role": "assistant", "content": rest}, ROW)[0] == 0.0
+
+
+@every_host
 @pytest.mark.parametrize(
     "votes",
     [

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from said import CANDIDATES, PAID
 from tinker_cookbook.renderers import get_renderer
+from tinker_cookbook.renderers.base import parse_content_blocks
 from tinker_cookbook.rl.message_env import EnvFromMessageEnv
 
 from emocal_rl.adapters.tinker import WORST, EmocalMessageEnv
@@ -42,3 +43,13 @@ def test_what_is_paid(monkeypatch):
     assert [one.reward for one in given] == pytest.approx(list(PAID.values()))
     assert all(one.episode_done for one in given)
     assert [one.metrics["correct"] for one in given] == [1.0, 0.0, 0.0]
+
+
+def test_reasoning_that_a_renderer_cuts_out(monkeypatch):
+    """Renderers of thinking models split the text into parts."""
+    monkeypatch.setenv("EMOCAL_REWARD", "brier")
+    parts = parse_content_blocks(next(iter(PAID)))[0]
+    assert [part["type"] for part in parts] == ["thinking", "text"]
+    env = EmocalMessageEnv([{"role": "user", "content": "How?"}], {"label": "joy"})
+    given = asyncio.run(env.step({"role": "assistant", "content": parts}))
+    assert given.reward == pytest.approx(0.995)

@@ -19,12 +19,12 @@ class Task(vf.Task[Data]):
     pass
 
 
-def trace_of(text):
+def trace_of(text, **more):
     config = vf.TaskConfig(
         rewards={"emocal": {"fn": f"{MODULE}:brier", "weight": 2.0}}, metrics={"emocal": {"fn": f"{MODULE}:metrics"}}
     )
     data = Data(idx=0, prompt="How?", answer="joy", candidates=CANDIDATES)
-    said = [vf.UserMessage(content="How?"), vf.AssistantMessage(content=text)]
+    said = [vf.UserMessage(content="How?"), vf.AssistantMessage(content=text, **more)]
     nodes = [MessageNode(message=said[0]), MessageNode(parent=0, message=said[1], sampled=True)]
     agent = AgentInfo(config=vf.AgentConfig())
     trace = vf.Trace(task=TraceTask(type="Task", data=data), agent=agent, nodes=nodes)
@@ -37,3 +37,8 @@ def test_what_is_paid():
     assert [trace.reward for trace in traces] == pytest.approx([2 * paid for paid in PAID.values()])
     assert all(set(trace.metrics) == set(traces[0].metrics) for trace in traces)
     assert [trace.metrics["parse_ok"] for trace in traces] == [1.0, 1.0, 0.0]
+
+
+def test_reasoning_that_was_cut_out():
+    thought, _, rest = next(iter(PAID)).removeprefix("<think>").partition("</think>")
+    assert trace_of(rest, reasoning_content=thought).reward == pytest.approx(2 * 0.995)

@@ -13,10 +13,9 @@ import numpy as np
 
 from emocal_rl.adapters.settings import Settings, changed, from_environment, reward_of
 from emocal_rl.adapters.targets import target_of
-from emocal_rl.adapters.texts import without_end_tokens
+from emocal_rl.adapters.texts import whole_text, without_end_tokens
 from emocal_rl.errors import UserError
 from emocal_rl.rewards import DISTRIBUTION_RULES, PRESETS, RULES, DistributionRule, Reply, Reward, Scored
-from emocal_rl.rewards.completions import text_of
 from emocal_rl.rewards.graders.core import Graded, grade
 from emocal_rl.rewards.scoring import lowest_terms
 from emocal_rl.suggest import did_you_mean
@@ -95,7 +94,7 @@ class Scorer:
     def _take(self, completion: Any, row: Row) -> tuple[Reply, Graded] | None:
         try:
             target = target_of(row.fields, row.truth)
-            text = text_of(completion)
+            text = whole_text(completion)
             reply = self.reward.read(text if text is None else without_end_tokens(text), target)
             return reply, grade(self.reward.grader, reply, target, self.reward.format.states)
         except Exception as error:

@@ -17,7 +17,7 @@ class VerifiersReward(Adapter):
 
     async def __call__(self, task: Any, trace: Any) -> float:
         """What is paid; higher is better."""
-        return self.scorer.one(trace.last_reply, _row(task)).value
+        return self.scorer.one(_message(trace), _row(task)).value
 
 
 class VerifiersMetrics(VerifiersReward):
@@ -25,7 +25,13 @@ class VerifiersMetrics(VerifiersReward):
 
     async def __call__(self, task: Any, trace: Any) -> dict[str, float]:  # type: ignore[override]
         """Name -> number, the same names every time."""
-        return self.scorer.one(trace.last_reply, _row(task)).components
+        return self.scorer.one(_message(trace), _row(task)).components
+
+
+def _message(trace: Any) -> Any:
+    spoken = getattr(trace, "assistant_messages", None)
+    thought = getattr(spoken[-1], "reasoning_content", None) if spoken else None
+    return {"content": trace.last_reply, "reasoning_content": thought} if thought else trace.last_reply
 
 
 def _row(task: Any) -> Row:
