@@ -127,6 +127,18 @@ def test_group_targets_need_whole_groups():
     assert paid == pytest.approx([1 - 0.125, 1 - 0.125, -0.125, 1 - 0.125])
 
 
+def test_keywords_of_a_framework_may_not_ask_for_groups():
+    with pytest.raises(UserError, match="reward 'coca' compares .* and verl shows"):
+        VerlReward(scorer_of(Settings("brier")))(solution_str="x", ground_truth="y", reward="coca")
+
+
+def test_keywords_do_not_replace_ones_own_reward():
+    reward = VerlReward(Reward({"brier": 1.0}, format="digits", grader="label"))
+    assert reward(solution_str="no tags", ground_truth="y", scale="raw")["score"] == -1.0
+    with pytest.raises(UserError, match="only scale and strict can be changed"):
+        reward(solution_str="no tags", ground_truth="y", format="rlcr")
+
+
 def test_module_attributes(monkeypatch):
     trl = sys.modules["emocal_rl.adapters.trl"]
     assert trl.rlcr is trl.rlcr

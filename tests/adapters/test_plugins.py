@@ -64,3 +64,13 @@ def test_without_a_name_all_of_them(cli):
 def test_a_misspelt_name(cli, name, line):
     done = cli("plugin-path", name)
     assert (done.code, done.err) == (2, line)
+
+
+def test_importing_an_adapter_does_not_import_its_framework(python):
+    names = ["areal", "easyr1", "openrlhf", "rllm", "slime", "trl", "verifiers", "verl"]
+    hosts = {"torch", "transformers", "pydantic", *names}
+    code = (
+        f"import sys\nfor name in {names}: __import__('emocal_rl.adapters.' + name)\nprint({hosts} & set(sys.modules))"
+    )
+    done = python("-c", code)
+    assert (done.out, done.err) == ("set()\n", "")

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from emocal_rl.errors import UserError
 from emocal_rl.plugins import packaged
 
 GOOD = "<think>a smile</think><answer>joy</answer><analysis>clear</analysis><confidence>0.9</confidence>"
@@ -59,6 +60,11 @@ def test_slime_with_group_rm():
     group = [sample(first.format(answer)) for answer in ("joy", "awe")]
     # mean 1/2: each loses .25 for the confidence; {correct: 1, brier: 1} lies in [-1, 1]
     assert asyncio.run(reward(SimpleNamespace(), group)) == pytest.approx([0.875, 0.375])
+
+
+def test_slime_says_when_it_needs_group_rm():
+    with pytest.raises(UserError, match="^reward 'coca' compares the replies to a prompt: run slime with --group-rm$"):
+        asyncio.run(dotted("emocal_rl.adapters.slime.coca")(SimpleNamespace(), sample(GOOD)))
 
 
 @pytest.mark.parametrize(

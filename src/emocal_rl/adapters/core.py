@@ -9,8 +9,6 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple, TypeVar, cast
 
-import numpy as np
-
 from emocal_rl.adapters.settings import Settings, changed, from_environment, reward_of
 from emocal_rl.adapters.targets import target_of
 from emocal_rl.adapters.texts import whole_text, without_end_tokens
@@ -89,7 +87,15 @@ class Scorer:
     def configured(self, keywords: Mapping[str, Any]) -> Scorer:
         """The scorer with the settings among a framework's keyword arguments; see `changed`."""
         settings = changed(self.settings, keywords)
-        return self if settings == self.settings else scorer_of(settings)
+        if settings == self.settings:
+            return self
+        if self._from_settings:
+            return scorer_of(settings)
+        if replace(settings, scale=self.settings.scale, strict=self.settings.strict) != self.settings:
+            raise UserError(
+                "reward, format and grader belong to the Reward given; only scale and strict can be changed"
+            )
+        return Scorer(self.reward, settings.scale, settings.strict)
 
     def _take(self, completion: Any, row: Row) -> tuple[Reply, Graded] | None:
         try:
@@ -160,9 +166,8 @@ def best_total(reward: Reward) -> float:
         for term in reward.terms
         if isinstance(term.rule, DistributionRule) and term.weight
     }
-    return float(
-        sum(ends.get(term.name, term.weight * best[term.name]) for term in reward.terms if term.weight) + np.float64(0)
-    )
+    paid = (term for term in reward.terms if term.weight)
+    return float(sum((ends.get(term.name, term.weight * best[term.name]) for term in paid), 0.0))
 
 
 @functools.lru_cache(maxsize=256)
@@ -185,10 +190,19 @@ class Adapter:
             reward = scorer_of(from_environment())
         self.scorer = Scorer(reward) if isinstance(reward, Reward) else reward
         self.__name__ = name or self.scorer.reward.__name__
-        if self.scorer.reward.needs_groups and not self.sees_groups:
+        self._require_fit(self.scorer)
+
+    def configured(self, keywords: Mapping[str, Any]) -> Scorer:
+        """The scorer with a framework's keyword arguments; raises UserError where they cannot work."""
+        scorer = self.scorer.configured(keywords)
+        self._require_fit(scorer)
+        return scorer
+
+    def _require_fit(self, scorer: Scorer) -> None:
+        if scorer.reward.needs_groups and not self.sees_groups:
             raise UserError(
-                f"reward '{self.__name__}' compares a reply with the others to its prompt, and {self.host} shows a "
-                "reward function one reply at a time; choose a reward without group targets, or train with TRL"
+                f"reward '{scorer.reward.__name__}' compares a reply with the others to its prompt, and {self.host} "
+                "shows a reward function one reply at a time; choose a reward without group targets, or train with TRL"
             )
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -25,7 +25,7 @@ class EasyR1Reward(Adapter):
     def __call__(self, reward_inputs: Sequence[Mapping[str, Any]], **settings: Any) -> list[dict[str, float]]:
         """One dictionary of numbers for each input, with the same keys every time."""
         rows = [Row(truth=one.get("ground_truth")) for one in reward_inputs]
-        outcomes = self.scorer.configured(settings)([one.get("response") for one in reward_inputs], rows)
+        outcomes = self.configured(settings)([one.get("response") for one in reward_inputs], rows)
         return [{"overall": one.value, **one.components} for one in outcomes]
 
 

@@ -30,7 +30,7 @@ class VerlReward(Adapter):
         **settings: Any,
     ) -> dict[str, float]:
         """``score`` (what is paid, higher is better) and the components."""
-        outcome = self.scorer.configured(settings).one(solution_str, Row(extra_info, ground_truth))
+        outcome = self.configured(settings).one(solution_str, Row(extra_info, ground_truth))
         return {"score": outcome.value, **outcome.components}
 
 
