@@ -4,8 +4,8 @@
 
 Three lessons, on the training styles and training emojis only (the drawings of stages one and two; no votes are read):
 
-1. see: the vision tower learns which emoji a drawing shows, through a throw-away linear head, under strong changes of
-   shape and colour;
+1. see: the vision tower learns which emoji a drawing shows, under strong changes of shape and colour, from a
+   convolutional teacher (models/tiny_teacher.py) that learns it first; teacher and linear head are thrown away;
 2. describe: the whole model learns to say in words what is drawn;
 3. follow: it learns to answer another question (what kind of thing is this?) in the structure it is asked for.
 
@@ -25,7 +25,7 @@ import numpy as np
 
 from emocal_rl.data import emoji
 from emocal_rl.data.rows import Row
-from emocal_rl.models import tiny
+from emocal_rl.models import tiny, tiny_teacher
 from emocal_rl.models.load import load, use_threads
 
 DESCRIBE = "Describe this picture."
@@ -121,19 +121,30 @@ def descend(parameters: list[Any], loss_of: Any, steps: int, peak: float, name: 
 
 
 def learn_to_see(model: Any, processor: Any, rows: list[Row], steps: int, random: np.random.Generator) -> None:
-    """Teach the vision tower which emoji is drawn."""
+    """Teach the vision tower which emoji is drawn, through a teacher that has learnt it in a sixth of the steps."""
     import torch
 
     names = sorted({row.cluster for row in rows})
     which = torch.tensor([names.index(row.cluster) for row in rows])
-    stored, tower = pixels(rows), model.model.vision_model
+    stored, tower, teacher = pixels(rows), model.model.vision_model, tiny_teacher.build(len(names))
     head = torch.nn.Linear(tower.config.hidden_size, len(names))
 
-    def loss() -> Any:
+    def draw() -> tuple[Any, Any]:
         index = torch.from_numpy(random.integers(0, len(rows), 64))
-        seen = tower(pixel_values=disturb(stored[index])).last_hidden_state.mean(1)
-        return torch.nn.functional.cross_entropy(head(seen), which[index], label_smoothing=0.1)
+        return disturb(stored[index]), which[index]
 
+    def teacher_loss() -> Any:
+        seen, names_of = draw()
+        return torch.nn.functional.cross_entropy(teacher(seen), names_of, label_smoothing=0.1)
+
+    def loss() -> Any:
+        seen = tiny_teacher.mixed(draw()[0])
+        with torch.no_grad():
+            opinion = teacher(seen)
+        return tiny_teacher.agreement_loss(head(tower(pixel_values=seen).last_hidden_state.mean(1)), opinion)
+
+    descend(list(teacher.parameters()), teacher_loss, steps // 6, 2e-3, "teacher")
+    teacher.eval()
     descend([*tower.parameters(), *head.parameters()], loss, steps, 1e-3, "see")
 
 
