@@ -90,7 +90,7 @@ def test_one_mistake_one_line(extra: str, message: str) -> None:
     ("old", "new", "message"),
     [
         ("algorithm: grpo", "algorithm: gpro",
-         "r.yaml:2: algorithm: expected 'sft' or 'grpo' (got 'gpro'); did you mean 'grpo'?"),
+         "r.yaml:2: algorithm: expected 'sft', 'grpo' or 'rloo' (got 'gpro'); did you mean 'grpo'?"),
         ("algorithm: grpo\n", "", "r.yaml: missing key algorithm: sft (supervised fine-tuning) or grpo (reinforcement "
          "learning on the reward)."),
         ("brier: 1.0", "brierr: 1.0",

@@ -40,8 +40,12 @@ def reward_of(stage: Stage) -> Reward:
 def verdict_of(stage: Stage) -> Verdict:
     """The verdict on a stage's reward under its trainer options."""
     options = _options(stage)
-    scale, generations = options.get("scale_rewards", "none"), int(options["num_generations"])
-    return judge(reward_of(stage), scale, generations, credit=_credit(stage))
+    return judge(reward_of(stage), _scale(options), int(options["num_generations"]), credit=_credit(stage))
+
+
+def _scale(options: dict[str, Any]) -> Any:
+    """What the advantages are divided by, under whatever name the trainer's options say it."""
+    return "batch" if options.get("normalize_advantages") else options.get("scale_rewards", "none")
 
 
 def _credit(stage: Stage) -> str:

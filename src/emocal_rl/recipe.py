@@ -79,8 +79,9 @@ class Stage(_Part):
 
     name: str = Field(pattern=NAME)
     """Name of the recipe, and of the stage's folders in the run directory."""
-    algorithm: Literal["sft", "grpo"]
-    """sft (supervised fine-tuning) or grpo (reinforcement learning on the reward)."""
+    algorithm: Literal["sft", "grpo", "rloo"]
+    """sft (supervised fine-tuning), or reinforcement learning on the reward: grpo (a reply against the mean of its
+    group) or rloo (against the mean of the others)."""
     split: str
     """The training rows: stage_one, stage_two or stage_three."""
     format: str
@@ -92,7 +93,8 @@ class Stage(_Part):
     """term: weight, or term: {use: rule, weight: w, option: value}. Weight 0 is measured, not paid. Only for RL."""
     credit: Literal["sequence", "segment", "expected"] = "sequence"
     """What a token is paid for: the whole reward (sequence); the calibration terms on the tokens of the confidence and
-    the other terms on the rest (segment); or segment with the expected score of its digits (expected). Only for RL."""
+    the other terms on the rest (segment); or segment with the expected score of its digits (expected). Only for RL;
+    other than sequence only for grpo."""
     digit_entropy: float = Field(default=0.0, ge=0)
     """With `credit: expected`: what a nat of entropy of each digit of the confidence is worth, beside the rule's pay.
     Keeps confidences from becoming one number before they can differ between pictures."""
@@ -107,7 +109,8 @@ class Stage(_Part):
     allow_unsound: bool = False
     """Train on a reward that `emocal-rl check` finds unsound; ablations need that."""
     trainer: dict[str, Any] = {}
-    """Options of TRL's SFTConfig or GRPOConfig, passed on as they are."""
+    """Options of TRL's SFTConfig, GRPOConfig or RLOOConfig, passed on as they are. scale_rewards: none (default), batch
+    or group, what advantages are divided by; rloo has none and batch."""
 
 
 class Recipe(Stage):

@@ -28,6 +28,14 @@ BOUNDS = {
     "less_than_equal": ("at most", "le"),
 }
 
+# trainer options that keep a proper rule from staying proper, whatever the reward, and their harmless values
+BENDING = {
+    "multi_objective_aggregation": "normalize_then_sum divides by the group's deviation, and there is one reward here; "
+    "remove the key",
+    "reward_clip_range": "cutting the reward flattens its rule; remove the key, and bound the reward by its weights",
+}
+UNBENT = (None, "sum_then_normalize")
+
 
 def nowhere(path: Path) -> str:
     """The place of a key that was not read from a file."""
@@ -173,17 +181,38 @@ def _stage_problems(stage: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     algorithm, reward, trainer = stage.get("algorithm"), stage.get("reward", {}), stage.get("trainer", {})
     if algorithm == "sft" and reward:
         yield ("reward",), "sft imitates and has no reward; remove the key, or set algorithm: grpo"
-    if algorithm == "grpo" and not reward:
-        yield ("reward",), "grpo needs a reward, for example reward: {correct: 1.0, brier: 1.0}"
-    if algorithm == "grpo" and stage.get("labels") is not None:
+    if algorithm in trainer_keys.RL and not reward:
+        yield ("reward",), f"{algorithm} needs a reward, for example reward: {{correct: 1.0, brier: 1.0}}"
+    if algorithm in trainer_keys.RL and stage.get("labels") is not None:
         yield ("labels",), "only sft imitates confidence labels; remove the key"
     if algorithm == "sft" and stage.get("credit", "sequence") != "sequence":
         yield ("credit",), "only grpo credits segments; remove the key"
     if stage.get("digit_entropy") and stage.get("credit") != "expected":
         yield ("digit_entropy",), "only credit: expected has it; remove the key, or set credit: expected"
+    yield from _advantage_problems(algorithm, stage.get("credit", "sequence"), trainer)
     yield from _reward_problems(stage.get("format"), reward)
     if algorithm in trainer_keys.CONFIGS and isinstance(trainer, dict):
         yield from ((("trainer", key), message) for key, message in trainer_keys.problems(algorithm, trainer))
+
+
+def _advantage_problems(algorithm: Any, credit: Any, trainer: Any) -> Iterator[tuple[Path, str]]:
+    """What only grpo can do (credit parts of a reply, divide by a group's deviation), and options that bend a rule."""
+    if algorithm not in trainer_keys.RL or not isinstance(trainer, dict):
+        return
+    known = trainer_keys.options(algorithm) or {}
+    for key, message in BENDING.items():
+        if key in known and trainer.get(key) not in UNBENT:
+            yield ("trainer", key), message
+    if algorithm == "grpo":
+        return
+    if credit != "sequence":
+        yield ("credit",), f"{algorithm} credits whole replies; set credit: sequence, or algorithm: grpo"
+    scale = trainer.get("scale_rewards", "none")
+    if scale not in ("none", "batch", False):
+        yield (
+            ("trainer", "scale_rewards"),
+            f"{algorithm} has none and batch (got {scale!r}); group needs algorithm: grpo",
+        )
 
 
 def _reward_problems(form: Any, reward: Any) -> Iterator[tuple[Path, str]]:

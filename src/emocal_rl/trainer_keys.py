@@ -14,7 +14,13 @@ from typing import Any
 from emocal_rl.suggest import did_you_mean
 
 # algorithm -> (module file inside trl, class)
-CONFIGS = {"sft": ("trainer/sft_config.py", "SFTConfig"), "grpo": ("trainer/grpo_config.py", "GRPOConfig")}
+CONFIGS = {
+    "sft": ("trainer/sft_config.py", "SFTConfig"),
+    "grpo": ("trainer/grpo_config.py", "GRPOConfig"),
+    "rloo": ("trainer/rloo_config.py", "RLOOConfig"),
+}
+RL = tuple(algorithm for algorithm in CONFIGS if algorithm != "sft")
+OURS = {"rloo": {"scale_rewards": "str"}}  # named as in the other algorithms, translated by us
 
 # Options that emocal-rl sets itself, and what to do instead. Trackers (report_to, default none) stay the user's.
 OWN = {
@@ -52,7 +58,8 @@ def problems(algorithm: str, trainer: Mapping[str, Any]) -> Iterator[tuple[str, 
     >>> list(problems("grpo", {"num_generation": 4}))
     [('num_generation', "unknown key trainer.num_generation; did you mean 'num_generations'?")]
     """
-    known = options(algorithm)
+    found = options(algorithm)
+    known = None if found is None else found | OURS.get(algorithm, {})
     for key, value in trainer.items():
         if key in OWN:
             yield key, f"set by emocal-rl: {OWN[key]}"

@@ -75,6 +75,19 @@ def centred(values: np.ndarray, kept: np.ndarray, size: int, scale: str = "none"
     return np.asarray(away.reshape(-1))
 
 
+def leave_one_out(values: np.ndarray, kept: np.ndarray, size: int) -> np.ndarray:
+    """Values (N,) minus the mean of the other `kept` ones in their group of `size`: what RLOO pays.  0 if not kept.
+
+    It is the distance from the group's mean times k / (k - 1), for k kept values: the own one is not in the baseline.
+
+    >>> leave_one_out(np.array([1.0, 0.0, 5.0, 5.0]), np.array([True, True, True, False]), 2)
+    array([ 1., -1.,  0.,  0.])
+    """
+    count = np.repeat(kept.reshape(-1, size).sum(1), size)
+    share = np.where(kept & (count > 1), count / np.maximum(count - 1, 1), 0.0)
+    return np.asarray(centred(values, kept, size) * share + 0.0)
+
+
 class SegmentGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     """TRL's GRPOTrainer with an advantage for each token.  One process, one `TrlReward`.
 

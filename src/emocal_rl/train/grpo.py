@@ -1,4 +1,4 @@
-"""Stage three: reinforcement learning with a scoring rule, on TRL's GRPOTrainer."""
+"""GRPO: every reply is compared with the mean of its group, on TRL's GRPOTrainer; and what ends a lost run."""
 
 from __future__ import annotations
 
@@ -7,46 +7,25 @@ from typing import TYPE_CHECKING, Any
 from transformers import TrainerCallback
 from trl import GRPOTrainer
 
-from emocal_rl.adapters.trl import TrlReward
-from emocal_rl.data import DataSet, visits
 from emocal_rl.errors import UserError
-from emocal_rl.models.load import image_token_ids
-from emocal_rl.preflight import reward_of
 from emocal_rl.train.credit import SegmentGRPOTrainer
-from emocal_rl.train.examples import dataset, rl_example
 from emocal_rl.train.expected import ExpectedGRPOTrainer
-from emocal_rl.train.stage import arguments, fit, save
+from emocal_rl.train.stage import Plan
 
 if TYPE_CHECKING:
-    from emocal_rl.recipe import Recipe, Stage
-    from emocal_rl.run import Run
+    from emocal_rl.recipe import Stage
 
 
 DIGIT_KEYS = ("digit_entropy", "digit_weight")  # of `credit: expected`
 TRAINERS = {"sequence": GRPOTrainer, "segment": SegmentGRPOTrainer, "expected": ExpectedGRPOTrainer}
 
 
-def train_grpo(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, processor: Any) -> None:
-    """One GRPO stage.  Advantages are not divided by the group's deviation unless the recipe says so."""
+def grpo_plan(stage: Stage) -> Plan:
+    """The trainer of the stage's credit.  Advantages are not divided by the group's deviation unless it says so."""
     from trl import GRPOConfig
 
-    ours = {
-        "scale_rewards": "none",
-        "shuffle_dataset": False,
-        "generation_kwargs": {"suppress_tokens": image_token_ids(model, processor)},
-    }
-    args = GRPOConfig(**arguments(stage, run, recipe.seed, **ours))
-    reward = reward_of(stage)
-    scorer = TrlReward(reward, annotator_seed=recipe.seed if stage.target == "annotator" else None)
-    rows = visits(data.split(stage.split), prompts_needed(args), recipe.seed)
-    examples = dataset(rows, lambda row: rl_example(row, reward.format), stage.augment, recipe.seed)
     extra = {key: getattr(stage, key) for key in DIGIT_KEYS} if stage.credit == "expected" else {}
-    trainer = TRAINERS[stage.credit](
-        model=model, reward_funcs=scorer, args=args, train_dataset=examples, processing_class=processor, **extra
-    )
-    trainer.add_callback(StopUnreadable(stage.name))
-    fit(trainer, stage, run)
-    save(trainer, processor, run, stage)
+    return Plan(TRAINERS[stage.credit], GRPOConfig, {"scale_rewards": "none"} | stage.trainer, extra)
 
 
 class StopUnreadable(TrainerCallback):  # type: ignore[misc]
@@ -70,9 +49,3 @@ class StopUnreadable(TrainerCallback):  # type: ignore[misc]
                 "nothing is learnt; start again with a lower trainer.learning_rate or trainer.temperature, "
                 "or a longer warm start"
             )
-
-
-def prompts_needed(args: Any) -> int:
-    """Distinct prompts for all steps: each is answered `num_generations` times and used `num_iterations` times."""
-    rollouts = args.max_steps * args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
-    return int(-(-rollouts // (args.num_generations * args.num_iterations)))

@@ -18,8 +18,8 @@ from emocal_rl.evaluate.report import write_report
 from emocal_rl.models.load import freeze_vision, use_threads
 from emocal_rl.models.load import load as load_model
 from emocal_rl.rewards import FORMATS, Reward
-from emocal_rl.train.grpo import train_grpo
 from emocal_rl.train.labelers import hit_rate
+from emocal_rl.train.rl import train_rl
 from emocal_rl.train.sft import train_sft
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def train_stage(recipe: Recipe, stage: Stage, run: Run, data: DataSet, start: st
     if stage.algorithm == "sft":
         train_sft(recipe, stage, run, data, model, processor, confidences(recipe, stage, run, data, model, processor))
     else:
-        train_grpo(recipe, stage, run, data, model, processor)
+        train_rl(recipe, stage, run, data, model, processor)
     run.finish_stage(stage.name, time.monotonic() - began)
     del model
     gc.collect()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from transformers import PrinterCallback, TrainerCallback
 
@@ -13,6 +13,15 @@ from emocal_rl.progress import stage_progress
 if TYPE_CHECKING:
     from emocal_rl.recipe import Stage
     from emocal_rl.run import Run
+
+
+class Plan(NamedTuple):
+    """How a stage is trained: the trainer, its config class, that config's options, further trainer arguments."""
+
+    trainer: type[Any]
+    config: type[Any]
+    options: dict[str, Any]
+    extra: dict[str, Any]
 
 
 def arguments(stage: Stage, run: Run, seed: int, **ours: Any) -> dict[str, Any]:

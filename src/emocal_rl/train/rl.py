@@ -1,0 +1,57 @@
+"""Stage three: reinforcement learning on a Reward, by TRL's GRPO or RLOO trainer."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from emocal_rl.adapters.trl import TrlReward
+from emocal_rl.data import DataSet, visits
+from emocal_rl.models.load import image_token_ids
+from emocal_rl.preflight import reward_of
+from emocal_rl.train.examples import dataset, rl_example
+from emocal_rl.train.grpo import StopUnreadable, grpo_plan
+from emocal_rl.train.rloo import rloo_plan
+from emocal_rl.train.stage import arguments, fit, save
+
+if TYPE_CHECKING:
+    from emocal_rl.recipe import Recipe, Stage
+    from emocal_rl.run import Run
+
+PLANS = {"grpo": grpo_plan, "rloo": rloo_plan}
+
+
+def train_rl(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, processor: Any) -> None:
+    """One stage of reinforcement learning; all algorithms share rows, rollouts, reward, checkpoints and records."""
+    plan = PLANS[stage.algorithm](stage)
+    ours = {"shuffle_dataset": False, "generation_kwargs": {"suppress_tokens": image_token_ids(model, processor)}}
+    options = stage.model_copy(update={"trainer": plan.options})
+    args = plan.config(**arguments(options, run, recipe.seed, **ours))
+    args.save_steps = whole_generations(args)
+    reward = reward_of(stage)
+    scorer = TrlReward(reward, annotator_seed=recipe.seed if stage.target == "annotator" else None)
+    rows = visits(data.split(stage.split), prompts_needed(args), recipe.seed)
+    examples = dataset(rows, lambda row: rl_example(row, reward.format), stage.augment, recipe.seed)
+    trainer = plan.trainer(
+        model=model, reward_funcs=scorer, args=args, train_dataset=examples, processing_class=processor, **plan.extra
+    )
+    trainer.add_callback(StopUnreadable(stage.name))
+    fit(trainer, stage, run)
+    save(trainer, processor, run, stage)
+
+
+def prompts_needed(args: Any) -> int:
+    """Distinct prompts for all steps: each is answered `num_generations` times and used `num_iterations` times."""
+    rollouts = args.max_steps * args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
+    return int(-(-rollouts // (args.num_generations * args.num_iterations)))
+
+
+def whole_generations(args: Any) -> float:
+    """`save_steps`, rounded up to where every sampled batch has been used up.
+
+    Rollouts are not part of a checkpoint: a run continued in the middle of a batch would sample another one.
+    """
+    if args.save_steps < 1:  # a share of all steps
+        return float(args.save_steps)
+    updates = max(1, args.steps_per_generation * args.num_iterations // args.gradient_accumulation_steps)
+    return int(math.ceil(args.save_steps / updates) * updates)
