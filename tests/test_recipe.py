@@ -139,7 +139,7 @@ def test_json_schema_is_for_the_file() -> None:
     schema = recipes.json_schema()
     assert schema["required"] == ["name", "algorithm", "split", "format"]
     assert schema["additionalProperties"] is False
-    assert schema["properties"]["algorithm"]["enum"] == ["sft", "grpo"]
+    assert schema["properties"]["algorithm"]["enum"] == ["sft", "grpo", "rloo", "ppo"]
     assert {"type": "string"} in schema["properties"]["warm_start"]["items"]["anyOf"]
     assert schema["properties"]["seed"]["description"] == "Seed of everything random."
 

@@ -90,9 +90,9 @@ def test_one_mistake_one_line(extra: str, message: str) -> None:
     ("old", "new", "message"),
     [
         ("algorithm: grpo", "algorithm: gpro",
-         "r.yaml:2: algorithm: expected 'sft', 'grpo' or 'rloo' (got 'gpro'); did you mean 'grpo'?"),
-        ("algorithm: grpo\n", "", "r.yaml: missing key algorithm: sft (supervised fine-tuning) or grpo (reinforcement "
-         "learning on the reward)."),
+         "r.yaml:2: algorithm: expected 'sft', 'grpo', 'rloo' or 'ppo' (got 'gpro'); did you mean 'grpo'?"),
+        ("algorithm: grpo\n", "", "r.yaml: missing key algorithm: sft (supervised fine-tuning), or by "
+         "reinforcement learning on the reward: grpo, rloo or ppo."),
         ("brier: 1.0", "brierr: 1.0",
          "r.yaml:5: reward.brierr: unknown rule 'brierr'; did you mean 'brier'?"),
         ("brier: 1.0", "brier: {wieght: 1.0}", "r.yaml:5: reward.brier: rule 'brier' has no parameter 'wieght'"),

@@ -74,14 +74,28 @@ class Labels(_Part):
     """Pseudo-counts added to each side, so that no label is exactly 0 or 1: (hits + s) / (samples + 2 s)."""
 
 
+class Ppo(_Part):
+    """What PPO has beside the trainer's options."""
+
+    value_learning_rate: float = Field(default=1e-3, gt=0)
+    """Learning rate of the value head; it follows the schedule of trainer.learning_rate."""
+    value_clip: float | None = Field(default=0.2, gt=0)
+    """How far a value may move from what it was when the replies were sampled; null for no limit. Matters where a
+    batch is used more than once."""
+    gamma: float = Field(default=1.0, gt=0, le=1)
+    """Discount of a reward for every token that lies between; 1 for none."""
+    gae_lambda: float = Field(default=1.0, ge=0, le=1)
+    """Generalised advantage estimation: 1 pays every token what the reply earned beyond the value expected there, so
+    that an error of the values cannot bend a rule; smaller trusts the values more and has less noise."""
+
+
 class Stage(_Part):
     """One training stage."""
 
     name: str = Field(pattern=NAME)
     """Name of the recipe, and of the stage's folders in the run directory."""
-    algorithm: Literal["sft", "grpo", "rloo"]
-    """sft (supervised fine-tuning), or reinforcement learning on the reward: grpo (a reply against the mean of its
-    group) or rloo (against the mean of the others)."""
+    algorithm: Literal["sft", "grpo", "rloo", "ppo"]
+    """sft (supervised fine-tuning), or by reinforcement learning on the reward: grpo, rloo or ppo."""
     split: str
     """The training rows: stage_one, stage_two or stage_three."""
     format: str
@@ -100,6 +114,9 @@ class Stage(_Part):
     Keeps confidences from becoming one number before they can differ between pictures."""
     digit_weight: float = Field(default=1.0, gt=0)
     """With `credit: expected`: how much the gradient of the confidence's digits counts beside that of other tokens."""
+    ppo: Ppo | None = None
+    """Options of PPO's value head; null for the defaults. Only for ppo; epochs and minibatches are
+    trainer.num_iterations and trainer.steps_per_generation."""
     labels: Labels | None = None
     """Where the confidences to imitate come from; null where the format states none. Only for sft."""
     augment: float = Field(default=0.0, ge=0)
@@ -109,8 +126,8 @@ class Stage(_Part):
     allow_unsound: bool = False
     """Train on a reward that `emocal-rl check` finds unsound; ablations need that."""
     trainer: dict[str, Any] = {}
-    """Options of TRL's SFTConfig, GRPOConfig or RLOOConfig, passed on as they are. scale_rewards: none (default), batch
-    or group, what advantages are divided by; rloo has none and batch."""
+    """Options of TRL's SFTConfig, GRPOConfig (grpo, ppo) or RLOOConfig, passed on as they are. scale_rewards is what
+    advantages are divided by: none (default), batch or group; rloo and ppo have none and batch."""
 
 
 class Recipe(Stage):

@@ -189,6 +189,8 @@ def _stage_problems(stage: dict[str, Any]) -> Iterator[tuple[Path, str]]:
         yield ("credit",), "only grpo credits segments; remove the key"
     if stage.get("digit_entropy") and stage.get("credit") != "expected":
         yield ("digit_entropy",), "only credit: expected has it; remove the key, or set credit: expected"
+    if stage.get("ppo") is not None and algorithm != "ppo":
+        yield ("ppo",), "only algorithm: ppo has it; remove the key"
     yield from _advantage_problems(algorithm, stage.get("credit", "sequence"), trainer)
     yield from _reward_problems(stage.get("format"), reward)
     if algorithm in trainer_keys.CONFIGS and isinstance(trainer, dict):

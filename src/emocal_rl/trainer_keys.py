@@ -18,6 +18,7 @@ CONFIGS = {
     "sft": ("trainer/sft_config.py", "SFTConfig"),
     "grpo": ("trainer/grpo_config.py", "GRPOConfig"),
     "rloo": ("trainer/rloo_config.py", "RLOOConfig"),
+    "ppo": ("trainer/grpo_config.py", "GRPOConfig"),  # ours, on TRL's GRPOTrainer
 }
 RL = tuple(algorithm for algorithm in CONFIGS if algorithm != "sft")
 OURS = {"rloo": {"scale_rewards": "str"}}  # named as in the other algorithms, translated by us

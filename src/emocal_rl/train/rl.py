@@ -1,4 +1,4 @@
-"""Stage three: reinforcement learning on a Reward, by TRL's GRPO or RLOO trainer."""
+"""Stage three: reinforcement learning on a Reward, by TRL's GRPO or RLOO trainer, or by PPO on the former."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from emocal_rl.models.load import image_token_ids
 from emocal_rl.preflight import reward_of
 from emocal_rl.train.examples import dataset, rl_example
 from emocal_rl.train.grpo import StopUnreadable, grpo_plan
+from emocal_rl.train.ppo import ppo_plan
 from emocal_rl.train.rloo import rloo_plan
 from emocal_rl.train.stage import arguments, fit, save
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from emocal_rl.recipe import Recipe, Stage
     from emocal_rl.run import Run
 
-PLANS = {"grpo": grpo_plan, "rloo": rloo_plan}
+PLANS = {"grpo": grpo_plan, "rloo": rloo_plan, "ppo": ppo_plan}
 
 
 def train_rl(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, processor: Any) -> None:

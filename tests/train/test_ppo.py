@@ -1,0 +1,140 @@
+"""PPO end to end on the small task: it learns, it is killed and continues, it works beside LoRA."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from emocal_rl import recipe as recipes
+from emocal_rl.errors import UserError
+from emocal_rl.train.ppo import PPOTrainer
+from emocal_rl.train.value_head import FILE, ValueHead, backbone, last_states
+
+
+def test_killed_it_continues_to_the_same_end(toy, curve_of):
+    """Two epochs of two minibatches: one sampled batch lasts four steps, and checkpoints lie between batches."""
+    trainer = {"max_steps": 8, "steps_per_generation": 2, "num_iterations": 2, "per_device_train_batch_size": 4}
+    done = toy.train(toy.recipe("ppo", trainer))
+    folder = done.path / "checkpoints" / "toy"
+    assert sorted(path.name for path in folder.glob("checkpoint-*")) == ["checkpoint-4", "checkpoint-8"]
+    heads = [load_file(folder / name / FILE) for name in ("checkpoint-4", "checkpoint-8")]
+    assert not torch.equal(heads[0]["outer.weight"], heads[1]["outer.weight"])
+    rows = curve_of(done)
+    assert [row["step"] for row in rows] == list(range(1, 9))
+    assert {"value/loss", "value/mean", "value/explained"} <= rows[0].keys() | rows[4].keys()
+    assert curve_of(toy.killed_after(done, 4)) == rows
+    assert not any("value" in name for name in load_file(done.model_dir("toy") / "model.safetensors"))
+
+
+@pytest.mark.slow
+def test_it_learns_what_pays(toy, curve_of):
+    """Four of five people call the picture an object; the base model says so every tenth time."""
+    trainer = {"max_steps": 16, "per_device_train_batch_size": 32, "save_steps": 16, "temperature": 0.8}
+    rows = curve_of(toy.train(toy.recipe("ppo", trainer)))
+    first, last = ([row["reward"] for row in part] for part in (rows[:3], rows[-3:]))
+    assert sum(last) / 3 > sum(first) / 3 + 0.3
+    assert rows[-1]["value/mean"] > rows[0]["value/mean"] + 0.2
+
+
+def test_a_value_is_expected_before_its_token_is_seen(toy, monkeypatch):
+    """Another last token changes no value; another first one changes all but the first."""
+    seen = []
+    original = PPOTrainer._generate_and_score_completions
+
+    def watched(self, inputs):
+        output = original(self, inputs)
+        torch.nn.init.normal_(self.value_head.outer.weight)
+        ids, values = output["completion_ids"], self._values_of(output)
+        end = int(output["completion_mask"][0].sum()) - 1
+        for place in (0, end):
+            changed = ids.clone()
+            changed[0, place] = ids[0, place] ^ 1
+            seen.append((place, (self._values_of(output | {"completion_ids": changed}) - values)[0, : end + 1].abs()))
+        return output
+
+    monkeypatch.setattr(PPOTrainer, "_generate_and_score_completions", watched)
+    toy.train(toy.recipe("ppo", {"max_steps": 1}))
+    (_, after_first), (_, after_last) = seen
+    assert after_last.max() < 1e-5
+    assert after_first[0] < 1e-5
+    assert after_first[1:].max() > 1e-3
+
+
+def test_ungraded_replies_teach_nothing_and_the_head_starts_at_the_mean(toy, monkeypatch):
+    seen = []
+    rewarded, original = PPOTrainer._calculate_rewards, PPOTrainer._generate_and_score_completions
+
+    def some_missing(self, *args):
+        found = rewarded(self, *args)
+        self._totals = torch.full_like(self._totals, 0.4)
+        self._totals[0] = torch.nan
+        return found
+
+    def watched(self, inputs):
+        seen.append(original(self, inputs))
+        return seen[-1]
+
+    monkeypatch.setattr(PPOTrainer, "_calculate_rewards", some_missing)
+    monkeypatch.setattr(PPOTrainer, "_generate_and_score_completions", watched)
+    toy.train(toy.recipe("ppo", {"max_steps": 1}))
+    (output,) = seen
+    assert output["values"].numpy() == pytest.approx(0.4)
+    assert output["value_mask"].sum(1).eq(0).sum() == 1
+    assert output["advantages"].abs().max() < 1e-6
+
+
+def test_the_head_has_its_own_learning_rate_on_the_same_schedule(toy):
+    run = toy.train(toy.recipe("ppo", {"lr_scheduler_type": "linear"}, ppo={"value_learning_rate": 0.04}))
+    groups = torch.load(run.path / "checkpoints" / "toy" / "checkpoint-2" / "optimizer.pt")["param_groups"]
+    assert [group["lr"] for group in groups[:2]] == pytest.approx([5e-4, 5e-4])
+    assert groups[2]["lr"] == pytest.approx(0.02)
+    assert len(groups[2]["params"]) == 4
+
+
+def test_beside_lora(monkeypatch):
+    """States come from inside the wrapper, the head learns, the base weights stay."""
+    from peft import LoraConfig, get_peft_model
+
+    from emocal_rl.models.load import load
+
+    model, processor = load("tiny")
+    model = get_peft_model(model, LoraConfig(r=2, target_modules="all-linear"))
+    inputs = processor.tokenizer("what is it?", return_tensors="pt")
+    with last_states(model) as states:
+        model(**inputs)
+    assert states[0].shape == (1, inputs["input_ids"].shape[1], model.config.get_text_config().hidden_size)
+    assert backbone(model) is model.get_base_model().model
+
+
+def test_the_head_leaves_the_random_numbers_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    head = ValueHead(4, seed=1)
+    assert torch.equal(torch.rand(3), expected)
+    assert torch.equal(head.inner.weight, ValueHead(4, seed=1).inner.weight)
+    assert not torch.equal(head.inner.weight, ValueHead(4, seed=2).inner.weight)
+
+
+def test_what_ppo_cannot_do_is_said_in_one_line_each(toy):
+    with pytest.raises(UserError) as error:
+        toy.recipe("ppo", {"scale_rewards": "group"}, credit="segment")
+    assert sorted(error.value.lines) == [
+        "credit: ppo credits whole replies; set credit: sequence, or algorithm: grpo",
+        "trainer.scale_rewards: ppo has none and batch (got 'group'); group needs algorithm: grpo",
+    ]
+    with pytest.raises(UserError, match="ppo: only algorithm: ppo has it; remove the key"):
+        toy.recipe("grpo", ppo={"gamma": 0.9})
+
+
+def test_the_recipe_has_the_rollouts_of_grpo_brier():
+    ppo, grpo = (recipes.load(name) for name in ("ppo_brier", "grpo_brier"))
+
+    def rollouts(options):
+        return options["max_steps"] * options["per_device_train_batch_size"] // options.get("num_iterations", 1)
+
+    assert rollouts(ppo.trainer) == rollouts(grpo.trainer) == 7040
+    for key in ("num_generations", "temperature", "max_completion_length"):
+        assert ppo.trainer[key] == grpo.trainer[key]
+    assert json.dumps(ppo.reward) == json.dumps(grpo.reward)
