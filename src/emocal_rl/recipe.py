@@ -108,7 +108,7 @@ class Stage(_Part):
     credit: Literal["sequence", "segment", "expected"] = "sequence"
     """What a token is paid for: the whole reward (sequence); the calibration terms on the tokens of the confidence and
     the other terms on the rest (segment); or segment with the expected score of its digits (expected). Only for RL;
-    other than sequence only for grpo."""
+    rloo has sequence alone."""
     digit_entropy: float = Field(default=0.0, ge=0)
     """With `credit: expected`: what a nat of entropy of each digit of the confidence is worth, beside the rule's pay.
     Keeps confidences from becoming one number before they can differ between pictures."""

@@ -186,7 +186,7 @@ def _stage_problems(stage: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     if algorithm in trainer_keys.RL and stage.get("labels") is not None:
         yield ("labels",), "only sft imitates confidence labels; remove the key"
     if algorithm == "sft" and stage.get("credit", "sequence") != "sequence":
-        yield ("credit",), "only grpo credits segments; remove the key"
+        yield ("credit",), "sft imitates and credits nothing; remove the key"
     if stage.get("digit_entropy") and stage.get("credit") != "expected":
         yield ("digit_entropy",), "only credit: expected has it; remove the key, or set credit: expected"
     if stage.get("ppo") is not None and algorithm != "ppo":
@@ -198,19 +198,17 @@ def _stage_problems(stage: dict[str, Any]) -> Iterator[tuple[Path, str]]:
 
 
 def _advantage_problems(algorithm: Any, credit: Any, trainer: Any) -> Iterator[tuple[Path, str]]:
-    """What only grpo can do (credit parts of a reply, divide by a group's deviation), and options that bend a rule."""
+    """What rloo and ppo cannot do, and options that bend a rule."""
     if algorithm not in trainer_keys.RL or not isinstance(trainer, dict):
         return
     known = trainer_keys.options(algorithm) or {}
     for key, message in BENDING.items():
         if key in known and trainer.get(key) not in UNBENT:
             yield ("trainer", key), message
-    if algorithm == "grpo":
-        return
-    if credit != "sequence":
-        yield ("credit",), f"{algorithm} credits whole replies; set credit: sequence, or algorithm: grpo"
+    if algorithm == "rloo" and credit != "sequence":
+        yield ("credit",), "rloo credits whole replies; set credit: sequence, or algorithm: grpo"
     scale = trainer.get("scale_rewards", "none")
-    if scale not in ("none", "batch", False):
+    if algorithm != "grpo" and scale not in ("none", "batch", False):
         yield (
             ("trainer", "scale_rewards"),
             f"{algorithm} has none and batch (got {scale!r}); group needs algorithm: grpo",

@@ -1,14 +1,18 @@
 """PPO end to end on the small task: it learns, it is killed and continues, it works beside LoRA."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from emocal_rl import recipe as recipes
+from emocal_rl.adapters.trl import TrlReward
 from emocal_rl.errors import UserError
-from emocal_rl.train.ppo import PPOTrainer
+from emocal_rl.models.load import load
+from emocal_rl.rewards import FORMATS, Reward
+from emocal_rl.train.ppo import PPOTrainer, SegmentPPOTrainer
 from emocal_rl.train.value_head import FILE, ValueHead, backbone, last_states
 
 
@@ -92,11 +96,9 @@ def test_the_head_has_its_own_learning_rate_on_the_same_schedule(toy):
     assert len(groups[2]["params"]) == 4
 
 
-def test_beside_lora(monkeypatch):
+def test_beside_lora():
     """States come from inside the wrapper, the head learns, the base weights stay."""
     from peft import LoraConfig, get_peft_model
-
-    from emocal_rl.models.load import load
 
     model, processor = load("tiny")
     model = get_peft_model(model, LoraConfig(r=2, target_modules="all-linear"))
@@ -119,13 +121,31 @@ def test_the_head_leaves_the_random_numbers_alone():
 
 def test_what_ppo_cannot_do_is_said_in_one_line_each(toy):
     with pytest.raises(UserError) as error:
-        toy.recipe("ppo", {"scale_rewards": "group"}, credit="segment")
-    assert sorted(error.value.lines) == [
-        "credit: ppo credits whole replies; set credit: sequence, or algorithm: grpo",
-        "trainer.scale_rewards: ppo has none and batch (got 'group'); group needs algorithm: grpo",
+        toy.recipe("ppo", {"scale_rewards": "group"})
+    assert error.value.lines == [
+        "trainer.scale_rewards: ppo has none and batch (got 'group'); group needs algorithm: grpo"
     ]
     with pytest.raises(UserError, match="ppo: only algorithm: ppo has it; remove the key"):
         toy.recipe("grpo", ppo={"gamma": 0.9})
+
+
+def test_with_segment_credit_the_head_is_about_the_answer_alone():
+    """Right at .9 and unreadable: the head foresees 1 of .99, and the whole -1; only '0.90' keeps GRPO's advantage."""
+    form, candidates = FORMATS["emocaliber"], ["negative", "positive"]
+    reward = TrlReward(Reward({"correct": 1.0, "brier": 1.0}, format=form, grader="label"))
+    text = form.write(dict.fromkeys(("element", "human", "context", "interaction", "analysis"), "x"), "positive", 0.9)
+    reward(completions=[text, "hm"], candidates=[candidates] * 2, label=["positive"] * 2)
+    tokenizer = load("tiny")[1].tokenizer
+    ids = tokenizer([text, "hm"], padding=True, padding_side="right", return_tensors="pt")["input_ids"]
+    trainer = SimpleNamespace(
+        reward_funcs=[reward], _decode=lambda part: tokenizer.decode(part, skip_special_tokens=True)
+    )
+    earned = SegmentPPOTrainer._earned(trainer, torch.tensor([0.99, -1.0]))
+    assert earned.tolist() == pytest.approx([1.0, -1.0])
+    output = {"completion_ids": ids, "advantages": torch.full(ids.shape, 7.0)}
+    credited = SegmentPPOTrainer._credited(trainer, torch.zeros(ids.shape), output)
+    assert tokenizer.decode(ids[0][credited[0] == 7.0]) == "0.90"
+    assert credited[1].eq(0).all()
 
 
 def test_the_recipe_has_the_rollouts_of_grpo_brier():

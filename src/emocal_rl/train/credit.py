@@ -41,6 +41,18 @@ def token_range(ids: Sequence[int], span: tuple[int, int], decode: Callable[[Seq
     return range(first, min(last + 1, len(ids)))
 
 
+def confidence_tokens(
+    scored: Sequence[Scored], ids: Sequence[Sequence[int]], decode: Callable[[Sequence[int]], str]
+) -> np.ndarray:
+    """(B, T): which tokens of `ids` state the confidence; none in an unreadable reply."""
+    found = np.zeros((len(ids), len(ids[0])), dtype=bool)
+    for row, (reply, tokens) in enumerate(zip(scored, ids, strict=True)):
+        if reply.reply.fault is None and reply.reply.confidence_span is not None:
+            place = token_range(tokens, reply.reply.confidence_span, decode)
+            found[row, place.start : place.stop] = True
+    return found
+
+
 class _PrefixLengths(Sequence[int]):
     """How many characters the first n+1 tokens write: never falling, so it can be bisected."""
 
@@ -118,11 +130,8 @@ class SegmentGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         confidence = centred(stated, readable, size, scale)
         # an unreadable reply has no confidence to credit: all its tokens answer for the whole loss
         rest = np.where(readable, rest, centred(outcome + stated, everyone, size, scale))
-        advantages = np.repeat(rest[:, None], output["completion_ids"].shape[1], axis=1)
-        for row, (reply, ids) in enumerate(zip(scored, output["completion_ids"].tolist(), strict=True)):
-            if readable[row] and reply.reply.confidence_span is not None:
-                tokens = token_range(ids, reply.reply.confidence_span, self._decode)
-                advantages[row, tokens.start : tokens.stop] = confidence[row]
+        states = confidence_tokens(scored, output["completion_ids"].tolist(), self._decode)
+        advantages = np.where(states, confidence[:, None], rest[:, None])
         return torch.tensor(advantages, dtype=torch.float32, device=output["completion_ids"].device)
 
     def _decode(self, ids: Sequence[int]) -> str:

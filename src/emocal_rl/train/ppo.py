@@ -13,8 +13,10 @@ import torch
 from trl import GRPOTrainer
 
 from emocal_rl.recipe import Ppo
-from emocal_rl.train.credit import EPSILON
+from emocal_rl.train.credit import EPSILON, SegmentGRPOTrainer, confidence_tokens, parts
+from emocal_rl.train.expected import ExpectedGRPOTrainer
 from emocal_rl.train.gae import at_the_end, gae, value_loss
+from emocal_rl.train.grpo import grpo_plan
 from emocal_rl.train.stage import Plan
 from emocal_rl.train.value_head import ValueHead, hidden_size, last_states
 
@@ -29,10 +31,9 @@ VISION = (
 
 
 def ppo_plan(stage: Stage) -> Plan:
-    """`PPOTrainer`; advantages are not divided by anything unless the recipe says so."""
-    from trl import GRPOConfig
-
-    return Plan(PPOTrainer, GRPOConfig, {"scale_rewards": "none"} | stage.trainer, {"ppo": stage.ppo or Ppo()})
+    """As GRPO's plan, with the trainer that has a value head."""
+    plan = grpo_plan(stage)
+    return plan._replace(trainer=TRAINERS[stage.credit], extra=plan.extra | {"ppo": stage.ppo or Ppo()})
 
 
 class PPOTrainer(GRPOTrainer):  # type: ignore[misc]
@@ -65,7 +66,7 @@ class PPOTrainer(GRPOTrainer):  # type: ignore[misc]
         if self.model.training and self._step == 0 and self.state.global_step == 0:
             self.value_head.start_at(torch.nan_to_num(self._totals.nanmean()).item())
         first = self.accelerator.process_index * len(inputs)
-        totals = self._totals[first : first + len(inputs)]
+        totals = self._earned(self._totals[first : first + len(inputs)])
         mask = output["completion_mask"] * (~totals.isnan())[:, None]  # a reply without a reward teaches nothing
         values = self._values_of(output)
         advantages, returns = gae(
@@ -73,8 +74,17 @@ class PPOTrainer(GRPOTrainer):  # type: ignore[misc]
         )
         if self.scale_rewards == "batch":
             advantages = advantages / self._deviation(advantages, mask)
+        advantages = self._credited(advantages, output)
         self._log_values(values, returns, mask)
         return output | {"advantages": advantages, "values": values, "returns": returns, "value_mask": mask}
+
+    def _earned(self, totals: Any) -> Any:
+        """What the value head foresees, from the replies' totals (B,)."""
+        return totals
+
+    def _credited(self, advantages: Any, output: Any) -> Any:
+        """The advantages (B, T) that are used, from those of the value head."""
+        return advantages
 
     def _values_of(self, output: Any) -> Any:
         """(B, T): what the head expects before each token of freshly sampled replies."""
@@ -144,6 +154,31 @@ class PPOTrainer(GRPOTrainer):  # type: ignore[misc]
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is not None:
             self.value_head.load(checkpoint)
+
+
+class _PartsPPOTrainer(PPOTrainer):
+    """The value head foresees what the answer earns; the tokens of the confidence are paid as in GRPO's credit."""
+
+    def _earned(self, totals: Any) -> Any:
+        scored, weights = self.reward_funcs[0].last, self.reward_funcs[0].reward.weights
+        outcomes = [parts(row, weights)[0] if row.reply.fault is None else sum(parts(row, weights)) for row in scored]
+        return torch.where(totals.isnan(), totals, torch.tensor(outcomes, dtype=totals.dtype, device=totals.device))
+
+    def _credited(self, advantages: Any, output: Any) -> Any:
+        ids = output["completion_ids"].tolist()
+        states = torch.from_numpy(confidence_tokens(self.reward_funcs[0].last, ids, self._decode))
+        return torch.where(states.to(advantages.device), output["advantages"].to(advantages.dtype), advantages)
+
+
+class SegmentPPOTrainer(_PartsPPOTrainer, SegmentGRPOTrainer):
+    """PPO whose confidence tokens are paid by their own terms, against the group.  One process, one `TrlReward`."""
+
+
+class ExpectedPPOTrainer(_PartsPPOTrainer, ExpectedGRPOTrainer):
+    """PPO whose confidence digits are paid by their expected score.  One process, one `TrlReward`."""
+
+
+TRAINERS = {"sequence": PPOTrainer, "segment": SegmentPPOTrainer, "expected": ExpectedPPOTrainer}
 
 
 def _before(states: Any, width: int) -> Any:
