@@ -169,6 +169,16 @@ def test_the_published_reader_is_reproduced(text, expected):
     assert fault(text, "emocaliber_code") == expected
 
 
+def test_the_published_reader_keeps_the_reasoning_of_a_faulty_reply():
+    read = FORMATS["emocaliber_code"].read
+    whole = dict(read(GOOD, LABELS).parts)
+    assert list(whole) == ["element", "human", "context", "interaction", "analysis"]
+    assert read(GOOD.replace("<answer>", ""), LABELS).parts == whole
+    without = {name: text for name, text in whole.items() if name != "human"}
+    assert read(GOOD.replace("<human>", ""), LABELS).parts == without
+    assert read(GOOD.replace("</think>", ""), LABELS).parts == {}
+
+
 @pytest.mark.parametrize(("said", "read"), [
     ("Positive!", "positive"), ("**positive**", "positive"), ("elated", "elated"), ("", "(empty)"),
     ("positive or not", "positive or not"),

@@ -20,6 +20,8 @@ VOTES = {"candidates": ["negative", "positive"], "votes": [3, 17], "label": "pos
     ("label", "positive", {"label": None}, None),
     ("label", "cheerfulness", {"label": "cheerfullness", "aliases": {"cheerfulness": "cheerfullness"}}, 1.0),
     ("label", "3", {"label": 3}, 1.0),
+    ("label", "zest " * 20, {"label": "Zest " * 20}, 1.0),
+    ("label", "zest " * 20, {"label": "zest"}, 0.0),
     ("votes", "positive", VOTES, 0.85),
     ("votes", "negative", VOTES, 0.15),
     ("votes", "elated", VOTES, 0.0),

@@ -2,6 +2,7 @@ import json
 import math
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from enum import StrEnum
 
 import numpy as np
 import pytest
@@ -117,6 +118,24 @@ def test_threads_get_the_same_rows(reward):
     alone = reward(texts, [TARGET] * 99)
     with ThreadPoolExecutor(8) as pool:
         assert all(rows == alone for rows in pool.map(lambda _: reward(texts, [TARGET] * 99), range(16)))
+
+
+class Feeling(StrEnum):
+    GOOD = "positive"
+    BAD = "negative"
+
+
+@pytest.mark.parametrize(("candidates", "answer"), [
+    (["negative", "positive"], "positive"),
+    ([np.str_("negative"), np.str_("positive")], "positive"),
+    (np.array(["negative", "positive"]), "positive"),
+    (list(Feeling), "positive"),
+    ([1, 2], "2"),
+])  # fmt: skip
+def test_candidates_of_every_kind_are_read_as_plain_text(candidates, answer):
+    reward = Reward({"correct": 1.0}, format="emocaliber", grader="label")
+    read = reward.read(completion(answer.upper()), {"candidates": candidates}).answer
+    assert (read, type(read)) == (answer, str)
 
 
 def test_an_empty_batch_is_fine(reward):

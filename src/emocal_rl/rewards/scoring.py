@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from itertools import product
+from itertools import chain, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,9 +37,9 @@ def values(
     A reply with several guesses is scored guess by guess: a confidence rule pays the mean over its guesses, correctness
     the sum, at most 1.
     """
-    owner = np.repeat(np.arange(len(grades)), [len(one.slots) for one in grades])
-    flat = (number for one in grades for slot in one.slots for number in slot)
-    slots = np.fromiter(flat, dtype=float).reshape(-1, 2)
+    each = [one.slots for one in grades]
+    owner = np.repeat(np.arange(len(grades)), list(map(len, each)))
+    slots = np.fromiter(chain.from_iterable(chain.from_iterable(each)), dtype=float).reshape(-1, 2)
     return [_column(term, grades, slots, owner, others, lows[term.name]) for term in terms]
 
 

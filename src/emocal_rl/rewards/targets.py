@@ -15,6 +15,7 @@ from typing import Any
 from emocal_rl.errors import UserError
 
 Target = Mapping[str, Any]
+_TEXT = {str}
 
 
 def mapping_of(value: Any, what: str) -> dict[str, Any]:
@@ -36,12 +37,14 @@ def mapping_of(value: Any, what: str) -> dict[str, Any]:
 def candidates_of(target: Target) -> list[str] | None:
     """The labels allowed, from "candidates" or from the keys of a "votes" mapping; None for an open answer.
 
+    A list of texts comes back itself and not as a copy: this runs once a reply.
+
     >>> candidates_of({"votes": {"joy": 2, "awe": None}})
     ['joy']
     """
     names = target.get("candidates")
     if names is not None:
-        return list(map(str, names))
+        return names if type(names) is list and _TEXT.issuperset(map(type, names)) else list(map(str, names))
     votes = target.get("votes")
     return list(mapping_of(votes, "votes")) if isinstance(votes, (str, Mapping)) else None
 

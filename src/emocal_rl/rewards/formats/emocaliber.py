@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import string
 from dataclasses import dataclass
+from functools import lru_cache
 
 from emocal_rl.rewards.formats.core import Aliases, Candidates, register
 from emocal_rl.rewards.formats.matching import match
-from emocal_rl.rewards.formats.numbers import lattice
-from emocal_rl.rewards.formats.reply import Reply, Span
+from emocal_rl.rewards.formats.numbers import LONGEST, lattice
+from emocal_rl.rewards.formats.reply import Parts, Reply, Span
 from emocal_rl.rewards.formats.tags import Found, TagFormat
 
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -51,19 +52,22 @@ class EmoCaliberCode(TagFormat):
         value, wrong = _any_float(text[confidence[0] : confidence[1]]) if confidence else (None, None)
         word = _one_word(text[answer[0] : answer[1]]) if answer else None
         named = None if word is None else match(word, candidates, aliases) or word
-        return Reply(text, parts, named, value, answer, confidence, fault or wrong)
+        # as Reply(...), in half the time
+        return tuple.__new__(Reply, (text, parts, named, value, answer, confidence, fault or wrong, None))
 
     def _first_of_each(self, text: str) -> Found:
         spans = {name: span for name in self.blocks if (span := _first_block(text, name, 0, len(text)))}
-        inner = {
-            name: span
-            for name in self.think_parts
-            if "think" in spans and (span := _first_block(text, name, *spans["think"]))
-        }
-        parts = {name: text[slice(*span)].strip() for name, span in inner.items()}
-        missing = next((name for name in self.blocks if name not in spans), None)
-        fault = f"no_{missing}" if missing else None if len(inner) == len(self.think_parts) else "missing_part"
-        return parts, spans.get("answer"), spans.get("confidence"), fault
+        missing = next((f"no_{name}" for name in self.blocks if name not in spans), None)
+        fault = missing or (None if len(self._part_spans(text)) == len(self.think_parts) else "missing_part")
+        return Parts(text, self), spans.get("answer"), spans.get("confidence"), fault
+
+    def parts(self, text: str) -> dict[str, str]:
+        """The reasoning by name, stripped, as far as it is there."""
+        return {name: text[slice(*span)].strip() for name, span in self._part_spans(text).items()}
+
+    def _part_spans(self, text: str) -> dict[str, Span]:
+        think = _first_block(text, "think", 0, len(text)) or (0, 0)
+        return {name: span for name in self.think_parts if (span := _first_block(text, name, *think))}
 
 
 def _first_block(text: str, name: str, start: int, end: int) -> Span | None:
@@ -73,11 +77,18 @@ def _first_block(text: str, name: str, start: int, end: int) -> Span | None:
 
 
 def _any_float(text: str) -> tuple[float | None, str | None]:
+    return _short(text) if len(text) <= LONGEST else _long(text)
+
+
+def _long(text: str) -> tuple[float | None, str | None]:
     try:
         value = float(text)
     except ValueError:
         return None, "confidence_not_a_number"
     return (value, None) if 0 < value < 1 else (None, "confidence_out_of_range")
+
+
+_short = lru_cache(maxsize=1024)(_long)  # the same few numbers come again and again
 
 
 def _one_word(text: str) -> str:

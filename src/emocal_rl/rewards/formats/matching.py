@@ -32,6 +32,22 @@ def _index(candidates: tuple[str, ...]) -> Mapping[str, str]:
     return MappingProxyType(by_plain)
 
 
+def names(answer: str, label: str, aliases: Mapping[str, str] | None = None) -> bool:
+    """Whether the answer names this label: `match` with one candidate, remembered where both are short.
+
+    >>> names("Joy!", "joy"), names("joyful", "joy")
+    (True, False)
+    """
+    if aliases or len(answer) > _SHORT or len(label) > _SHORT:
+        return match(answer, [label], aliases) is not None
+    return _names(answer, label)
+
+
+@lru_cache(maxsize=4096)
+def _names(answer: str, label: str) -> bool:
+    return match(answer, [label]) is not None
+
+
 def match(answer: str, candidates: Sequence[str] | None, aliases: Mapping[str, str] | None = None) -> str | None:
     """The candidate that the answer names, spelled as in the list; None when it names none.
 

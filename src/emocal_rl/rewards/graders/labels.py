@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from emocal_rl.errors import UserError
-from emocal_rl.rewards.formats.matching import match
+from emocal_rl.rewards.formats.matching import match, names
 from emocal_rl.rewards.formats.reply import Reply
 from emocal_rl.rewards.graders.core import Grade, grader
 from emocal_rl.rewards.targets import Target, aliases_of, candidates_of, shares_of
@@ -24,7 +24,7 @@ def label(reply: Reply, target: Target) -> Grade:
         return None
     if reply.answer == target["label"]:
         return 1.0
-    return float(match(reply.answer, [str(target["label"])], aliases_of(target)) is not None)
+    return float(names(reply.answer, str(target["label"]), aliases_of(target)))
 
 
 @grader
