@@ -27,9 +27,9 @@ Made by `python -m benchmarks.bandit`; a part of it is a test (`tests/train/test
 A policy that is nothing but a table learns which confidence to state: for four questions, which it answers rightly
 with probability {chances}, it has logits over {levels}.
 Rewards come from the real `Reward` (correctness + the rule, each at weight 1), advantages from the functions that the
-trainers use; tests hold those of GRPO and RLOO against what TRL computes in a real step. {steps} steps of Adam, {groups}
-groups of {generations} replies a question and step, outcomes drawn anew for every reply. PPO has a value for each question
-and token, learnt along.
+trainers use; tests hold those of GRPO and RLOO against what TRL computes in a real step. {steps} steps of Adam,
+{groups} groups of {generations} replies a question and step, outcomes drawn anew for every reply. PPO has a value for
+each question and token, learnt along.
 
 The number is the largest distance of the mean stated confidence from the true probability over the four questions, in
 the end: 0 is honest. Beyond {near} it is **bold**.

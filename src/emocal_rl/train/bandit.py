@@ -70,7 +70,7 @@ def by_reply(advantage: Callable[[Batch], np.ndarray]) -> Callable[[Batch], np.n
         paid = advantage(batch).reshape(batch.level.shape)
         chosen = np.zeros_like(batch.policy)
         np.add.at(chosen, (np.arange(len(chosen))[:, None], batch.level), paid)
-        return np.asarray(chosen - paid.sum(1, keepdims=True) * batch.policy) / batch.level.shape[1]
+        return np.asarray((chosen - paid.sum(1, keepdims=True) * batch.policy) / batch.level.shape[1])
 
     return gradient
 
