@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from itertools import chain, product
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,27 @@ def group_sums(correct: Sequence[float | None], groups: Sequence[Hashable] | Non
     return [(sums[group][0] - (value or 0.0), sums[group][1]) for value, group in zip(correct, groups, strict=True)]
 
 
+class _Stated(NamedTuple):
+    """Every stated confidence of a batch: one a reply, or one a guess.
+
+    confidence, correct: of shape (N,). owner: the reply that each belongs to, shape (N,); None when each has its own.
+    """
+
+    confidence: Array
+    correct: Array
+    owner: NDArray[np.intp] | None
+
+    def sums(self, column: Array, replies: int) -> Array:
+        """The sum over each reply of one value a confidence, shape (replies,)."""
+        # adding 0 turns -0 into 0, as any other sum does
+        return np.asarray(column + 0.0 if self.owner is None else np.bincount(self.owner, column, replies))
+
+    def means(self, column: Array, replies: int) -> Array:
+        """The mean over each reply, shape (replies,)."""
+        sums = self.sums(column, replies)
+        return sums if self.owner is None else np.asarray(sums / np.bincount(self.owner, minlength=replies))
+
+
 def values(
     terms: Sequence[Term], grades: Sequence[Graded], others: Sequence[tuple[float, int]], lows: Mapping[str, float]
 ) -> list[Array]:
@@ -37,34 +59,40 @@ def values(
     A reply with several guesses is scored guess by guess: a confidence rule pays the mean over its guesses, correctness
     the sum, at most 1.
     """
-    each = [one.slots for one in grades]
-    owner = np.repeat(np.arange(len(grades)), list(map(len, each)))
-    slots = np.fromiter(chain.from_iterable(chain.from_iterable(each)), dtype=float).reshape(-1, 2)
-    return [_column(term, grades, slots, owner, others, lows[term.name]) for term in terms]
+    several = any(one.guesses for one in grades)
+    stated = _of_guesses(grades) if several else _of_answers(grades)
+    return [_column(term, grades, stated, others, lows[term.name]) for term in terms]
+
+
+def _of_answers(grades: Sequence[Graded]) -> _Stated:
+    confidence, correct = [one.confidence for one in grades], [one.correct for one in grades]
+    return _Stated(np.array(confidence, dtype=float), np.array(correct, dtype=float), None)
+
+
+def _of_guesses(grades: Sequence[Graded]) -> _Stated:
+    each = [one.guesses or ((one.confidence, one.correct or 0.0),) for one in grades]
+    confidence, correct = np.array(list(chain.from_iterable(each)), dtype=float).T
+    return _Stated(confidence, correct, np.repeat(np.arange(len(each)), [len(guesses) for guesses in each]))
 
 
 def _column(
-    term: Term,
-    grades: Sequence[Graded],
-    slots: Array,
-    owner: NDArray[np.intp],
-    others: Sequence[tuple[float, int]],
-    low: float,
+    term: Term, grades: Sequence[Graded], stated: _Stated, others: Sequence[tuple[float, int]], low: float
 ) -> Array:
     if isinstance(term.rule, DistributionRule):
         return np.array([max(_against(term.rule, one), low) for one in grades], dtype=float)
-    against = _targets(term, slots[:, 1], owner, others)
+    against = _targets(term, stated, others)
     if not term.rule.uses_confidence:
-        hit = np.minimum(np.bincount(owner, against, minlength=len(grades)), 1.0)
+        hit = np.minimum(stated.sums(against, len(grades)), 1.0)
         return np.asarray(term.rule(np.full(len(grades), 0.5), hit))
-    paid = np.maximum(term.rule(slots[:, 0], against), low)
-    return np.asarray(np.bincount(owner, paid, len(grades)) / np.bincount(owner, minlength=len(grades)))
+    return stated.means(np.maximum(term.rule(stated.confidence, against), low), len(grades))
 
 
-def _targets(term: Term, own: Array, owner: NDArray[np.intp], others: Sequence[tuple[float, int]]) -> Array:
+def _targets(term: Term, stated: _Stated, others: Sequence[tuple[float, int]]) -> Array:
+    own = stated.correct
     if not term.target.needs_group:
         return own
-    targets = [term.target.of(y, *others[i]) for y, i in zip(own.tolist(), owner.tolist(), strict=True)]
+    mates = others if stated.owner is None else [others[i] for i in stated.owner.tolist()]
+    targets = [term.target.of(y, *mate) for y, mate in zip(own.tolist(), mates, strict=True)]
     return np.asarray(np.clip(np.array(targets, dtype=float), 0.0, 1.0))
 
 

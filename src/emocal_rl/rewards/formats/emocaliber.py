@@ -50,8 +50,9 @@ class EmoCaliberCode(TagFormat):
         """Look for every tag on its own, first match."""
         parts, answer, confidence, fault = self.usual(text) or self._first_of_each(text)
         value, wrong = _any_float(text[confidence[0] : confidence[1]]) if confidence else (None, None)
-        word = _one_word(text[answer[0] : answer[1]]) if answer else None
-        named = None if word is None else match(word, candidates, aliases) or word
+        named = _one_word(text[answer[0] : answer[1]]) if answer else None
+        if named and not (candidates and named in candidates):
+            named = match(named, candidates, aliases) or named
         # as Reply(...), in half the time
         return tuple.__new__(Reply, (text, parts, named, value, answer, confidence, fault or wrong, None))
 

@@ -63,13 +63,14 @@ _NOTHING: Mapping[str, float] = MappingProxyType({})
 class Graded(NamedTuple):
     """What is known about a reply once it is graded.
 
-    correct: of the answer, in [0, 1]; 0 for a faulty reply, None when the row cannot be graded. slots: (confidence,
-    correctness) of every guess, one for most formats. stated, truth: the stated and the true distribution by label, for
-    formats that state one.
+    correct: of the answer, in [0, 1]; 0 for a faulty reply, None when the row cannot be graded. confidence: of the
+    answer, in [0, 1]; 0.5 where none is stated. guesses: (confidence, correctness) of every guess, for formats that
+    state several. stated, truth: the stated and the true distribution by label, for formats that state one.
     """
 
     correct: Grade
-    slots: tuple[tuple[float, float], ...] = ()
+    confidence: float = 0.5
+    guesses: tuple[tuple[float, float], ...] = ()
     stated: Mapping[str, float] = _NOTHING
     truth: Mapping[str, float] | None = None
 
@@ -81,13 +82,14 @@ def grade(grader: Grader, reply: Reply, target: Target, states: str = "confidenc
     correct = _one(grader, reply, target)
     if correct is None:
         return Graded(None)
-    answer = (0.5 if reply.confidence is None else reply.confidence, correct)
+    confidence = 0.5 if reply.confidence is None else reply.confidence
     if reply.distribution is None:
-        return tuple.__new__(Graded, (correct, (answer,), _NOTHING, None))  # as Graded(...), in half the time
+        return tuple.__new__(Graded, (correct, confidence, (), _NOTHING, None))  # as Graded(...), in half the time
     labels = {name: _one(grader, reply._replace(answer=name), target) or 0.0 for name in reply.distribution}
     if states == "guesses":
-        return Graded(correct, tuple((stated, labels[name]) for name, stated in reply.distribution.items()))
-    return Graded(correct, (answer,), reply.distribution, _normalised(labels))
+        guesses = tuple((stated, labels[name]) for name, stated in reply.distribution.items())
+        return Graded(correct, confidence, guesses)
+    return Graded(correct, confidence, (), reply.distribution, _normalised(labels))
 
 
 def _normalised(labels: Mapping[str, float]) -> Mapping[str, float] | None:

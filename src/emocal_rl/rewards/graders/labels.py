@@ -20,11 +20,10 @@ def label(reply: Reply, target: Target) -> Grade:
     """
     if "label" not in target:
         raise UserError(f"grader 'label': the target has no 'label': it has {sorted(target)}")
-    if target["label"] is None or reply.answer is None:
+    wanted, answer = target["label"], reply.answer
+    if wanted is None or answer is None:
         return None
-    if reply.answer == target["label"]:
-        return 1.0
-    return float(names(reply.answer, str(target["label"]), aliases_of(target)))
+    return 1.0 if answer == wanted else float(names(answer, str(wanted), aliases_of(target)))
 
 
 @grader
