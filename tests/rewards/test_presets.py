@@ -1,10 +1,12 @@
 """Every published reward: its numbers worked out by hand from its formula, and its verdict computed."""
 
 import inspect
+import itertools
 import math
 import pickle
 import re
 
+import numpy as np
 import pytest
 
 from emocal_rl.errors import UserError
@@ -77,6 +79,25 @@ def test_the_linear_target_form_differs_from_the_squared_one_by_what_no_confiden
     # -(c - t)^2 at t = 3/4: the published dcpo pays 1 - 0.5 * 0.0025 at c = 0.7 and 1 - 0.5 * 0.0625 at c = 1
     gap = [total("dcpo", c, True, mates=(True, False, False)) - (1 - 0.5 * (c - 0.75) ** 2) for c in (0.7, 1.0)]
     assert gap == pytest.approx([-0.5 * 0.75 * 0.25] * 2)
+
+
+def dcpo_paper_pays(belief, size, linear):
+    """What each confidence is paid on average over a group's outcomes, with |c - t| or its linear form; (grid, pay)."""
+    grid, pay = np.linspace(0, 1, 161), np.zeros(161)
+    for own, others in itertools.product((0, 1), range(size)):
+        mates = math.comb(size - 1, others) * belief**others * (1 - belief) ** (size - 1 - others)
+        t = 0.5 * own + 0.5 * (own + others) / size
+        error = t * (1 - grid) + (1 - t) * grid if linear else abs(grid - t)
+        pay -= (belief if own else 1 - belief) * mates * error
+    return grid, pay
+
+
+def test_what_the_paper_of_dcpo_elicits_and_what_its_linear_form_does():
+    best = {linear: grid[pay.argmax()] for linear in (False, True) for grid, pay in [dcpo_paper_pays(0.7, 8, linear)]}
+    assert best == {False: pytest.approx(0.8125), True: 1.0}
+    left_out = preset("dcpo_paper").left_out
+    assert "70% belief most for about 81% in groups of eight, not for 100%" in left_out
+    assert "70% sure is paid most for saying 100%" in preset("dcpo_paper").judge().problems[0]
 
 
 def test_multi_rlcr_counts_any_right_guess():

@@ -3,6 +3,12 @@
 A preset is a reward's terms and floor, the format it was published with, and the trainer settings it was used with.
 Where a paper's reward has a part that is not a function of one reply's answer and confidence, `left_out` says so.
 
+Missing, because we know no complete formula: MSCR (arXiv 2601.07264; its coefficients), C3RL (arXiv 2607.01612; the
+size of its terms for calibration and for the gain over a reference), DPUA (arXiv 2605.10415). Missing, because what
+they pay is no function of a stated confidence and its own outcome: C2GSPG (arXiv 2509.23129) and ConfClip (arXiv
+2509.17730) take the confidence from the likelihood of the text, CAPO (arXiv 2604.12632) from its perplexity; RAC (arXiv
+2605.16999) compares replies with each other.
+
 >>> preset("rlcr").reward(grader="label").floor
 0.0
 >>> preset("emocaliber").judge().sound
@@ -128,7 +134,10 @@ def dcpo() -> Preset:
 def dcpo_paper() -> Preset:
     """Answer: y; confidence: -|c - t|, t = 0.5 y + 0.5 group mean, here linear in t.  DCPO, arXiv 2603.09117 (2026)."""
     terms = {"correct": 1.0, "absolute": {"weight": 1.0, "target": {"use": "mixed", "own": 0.5}}}
-    left_out = "the bend of the absolute error inside (0, 1): the linear form agrees for targets of 0 and 1"
+    left_out = (
+        "the bend of the absolute error inside (0, 1): the linear form agrees for targets of 0 and 1. Both are improper "
+        "but the paper's own pays a 70% belief most for about 81% in groups of eight, not for 100% as judged below"
+    )
     return Preset(terms, "rlcr_short", floor=-1.0, scale_rewards="group", credit="segment", left_out=left_out)
 
 
