@@ -65,6 +65,7 @@ def _data_problems(recipe: Recipe) -> Iterator[str]:
         yield from error.lines
         return
     used = [(f"{stage.name}: split", stage.split) for stage in recipe.stages]
+    used += [(f"{stage.name}: early_stop.split", stage.early_stop.split) for stage in recipe.stages if stage.early_stop]
     used += [("evaluation.splits", split) for split in recipe.evaluation.splits]
     for where, split in used:
         if split not in known:

@@ -89,6 +89,19 @@ class Ppo(_Part):
     that an error of the values cannot bend a rule; smaller trusts the values more and has less noise."""
 
 
+class EarlyStop(_Part):
+    """Keeping the model with the lowest Brier score on rows that are not trained on."""
+
+    every: int = Field(default=20, ge=1)
+    """Measure after every so many steps, and after the last one."""
+    patience: int = Field(default=3, ge=1)
+    """Stop after so many measurements in a row without a lower score."""
+    split: str = "validation"
+    """The rows to answer, greedily."""
+    rows: int | None = Field(default=None, ge=1)
+    """Use at most this many of them; null for all."""
+
+
 class Stage(_Part):
     """One training stage."""
 
@@ -117,6 +130,9 @@ class Stage(_Part):
     ppo: Ppo | None = None
     """Options of PPO's value head; null for the defaults. Only for ppo; epochs and minibatches are
     trainer.num_iterations and trainer.steps_per_generation."""
+    early_stop: EarlyStop | None = None
+    """Keep the best model by its Brier score on validation rows, and stop when it has aged; null trains to the end.
+    Only for RL with a format that states one confidence."""
     labels: Labels | None = None
     """Where the confidences to imitate come from; null where the format states none. Only for sft."""
     augment: float = Field(default=0.0, ge=0)

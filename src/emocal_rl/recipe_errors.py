@@ -189,6 +189,8 @@ def _stage_problems(stage: dict[str, Any]) -> Iterator[tuple[Path, str]]:
         yield ("credit",), "sft imitates and credits nothing; remove the key"
     if stage.get("digit_entropy") and stage.get("credit") != "expected":
         yield ("digit_entropy",), "only credit: expected has it; remove the key, or set credit: expected"
+    if algorithm == "sft" and stage.get("early_stop") is not None:
+        yield ("early_stop",), "only reinforcement learning has it; remove the key"
     if stage.get("ppo") is not None and algorithm != "ppo":
         yield ("ppo",), "only algorithm: ppo has it; remove the key"
     yield from _advantage_problems(algorithm, stage.get("credit", "sequence"), trainer)

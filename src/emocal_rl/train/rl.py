@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from emocal_rl.adapters.trl import TrlReward
 from emocal_rl.data import DataSet, visits
 from emocal_rl.models.load import image_token_ids
 from emocal_rl.preflight import reward_of
+from emocal_rl.train.best import KeepBest
 from emocal_rl.train.examples import dataset, rl_example
 from emocal_rl.train.grpo import StopUnreadable, grpo_plan
+from emocal_rl.train.monitors import MonitoredReward, Watch
 from emocal_rl.train.ppo import ppo_plan
 from emocal_rl.train.rloo import rloo_plan
 from emocal_rl.train.stage import arguments, fit, save
@@ -30,15 +31,28 @@ def train_rl(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, 
     args = plan.config(**arguments(options, run, recipe.seed, **ours))
     args.save_steps = whole_generations(args)
     reward = reward_of(stage)
-    scorer = TrlReward(reward, annotator_seed=recipe.seed if stage.target == "annotator" else None)
+    scorer = MonitoredReward(reward, annotator_seed=recipe.seed if stage.target == "annotator" else None)
     rows = visits(data.split(stage.split), prompts_needed(args), recipe.seed)
     examples = dataset(rows, lambda row: rl_example(row, reward.format), stage.augment, recipe.seed)
     trainer = plan.trainer(
         model=model, reward_funcs=scorer, args=args, train_dataset=examples, processing_class=processor, **plan.extra
     )
     trainer.add_callback(StopUnreadable(stage.name))
+    trainer.add_callback(Watch(stage.name, lambda alert: run.update(alerts=alerts(run, alert))))
+    if stage.early_stop:
+        keep = KeepBest(stage.early_stop, stage, data, trainer, processor, run.path / "best" / stage.name)
+        trainer.add_callback(keep)
     fit(trainer, stage, run)
     save(trainer, processor, run, stage)
+    if stage.early_stop:
+        keep.restore(run.model_dir(stage.name))
+
+
+def alerts(run: Run, new: dict[str, Any]) -> list[dict[str, Any]]:
+    """The run's alerts with a new one; a resumed run may repeat one, and the first is kept."""
+    known: list[dict[str, Any]] = run.info.get("alerts", [])
+    same = any((one["stage"], one["name"]) == (new["stage"], new["name"]) for one in known)
+    return known if same else [*known, new]
 
 
 def prompts_needed(args: Any) -> int:

@@ -1,0 +1,84 @@
+"""Early stopping: greedy answers on rows that are not trained on, the best model so far kept, a stop when it ages."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import TrainerCallback
+
+from emocal_rl import files
+from emocal_rl.data import DataSet
+from emocal_rl.evaluate.generate import complete_batch
+from emocal_rl.models.load import image_token_ids
+from emocal_rl.rewards import Reward
+
+if TYPE_CHECKING:
+    from emocal_rl.recipe import EarlyStop, Stage
+
+
+class KeepBest(TrainerCallback):  # type: ignore[misc]
+    """Measures the Brier score (lower is better) every few steps and keeps the model that had the lowest.
+
+    An unreadable reply counts as the worst readable one.  Everything is in `folder`, so a resumed run goes on with it.
+
+    Args:
+        trainer: its logs get `validation/brier`.
+        folder: where `best.json` (every measurement) and `model` (the best one's weights) go.
+    """
+
+    def __init__(self, options: EarlyStop, stage: Stage, data: DataSet, trainer: Any, processor: Any, folder: Path):
+        self.options, self.trainer, self.processor, self.folder = options, trainer, processor, folder
+        self.rows = data.split(options.split)[: options.rows]
+        self.reward = Reward({"correct": 0.0, "brier": 1.0}, format=stage.format, grader="votes")
+        self.seen: list[tuple[int, float]] = []
+
+    @property
+    def best(self) -> tuple[int, float] | None:
+        """(step, Brier score) of the lowest score so far, the earlier one on a tie."""
+        return min(self.seen, key=lambda each: (each[1], each[0]), default=None)
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        """Take up the measurements up to the checkpoint; the later ones are made again."""
+        path = self.folder / "best.json"
+        seen = json.loads(path.read_text("utf-8"))["measured"] if path.exists() else []
+        self.seen = [(step, brier) for step, brier in seen if step <= state.global_step]
+
+    def on_step_end(self, args: Any, state: Any, control: Any, model: Any = None, **kwargs: Any) -> None:
+        """Measure, keep the model if it is the best, stop if the best is too old."""
+        if state.global_step % self.options.every and state.global_step < state.max_steps:
+            return
+        self.seen.append((state.global_step, self.measure(model)))
+        self.trainer._metrics["train"]["validation/brier"].append(self.seen[-1][1])
+        best = self.best or self.seen[-1]
+        if best[0] == state.global_step and state.is_world_process_zero:
+            self.trainer.accelerator.unwrap_model(model).save_pretrained(self.folder / "model")
+        if state.is_world_process_zero:
+            files.write_json(self.folder / "best.json", {"best": best, "measured": self.seen})
+        if sum(step > best[0] for step, _ in self.seen) >= self.options.patience:
+            control.should_training_stop = True
+
+    def measure(self, model: Any) -> float:
+        """The Brier score of greedy answers; leaves the model and the random numbers as they were."""
+        unwrapped = self.trainer.accelerator.unwrap_model(model)
+        form, size, was_training = self.reward.format, 64, unwrapped.training
+        silent = image_token_ids(unwrapped, self.processor)
+        options = {"max_new_tokens": 96, "do_sample": False, "suppress_tokens": silent}
+        unwrapped.eval()
+        with torch.inference_mode(), torch.random.fork_rng():
+            texts = [
+                text
+                for start in range(0, len(self.rows), size)
+                for text in complete_batch(unwrapped, self.processor, self.rows[start : start + size], form, options)
+            ]
+        unwrapped.train(was_training)
+        scored = self.reward(texts, [row.target() for row in self.rows])
+        return round(-sum(row.terms["brier"] for row in scored) / len(scored), 6)
+
+    def restore(self, folder: Path) -> None:
+        """Put the best model's weights into a saved model's folder."""
+        for path in (self.folder / "model").iterdir():
+            shutil.copy(path, folder / path.name)

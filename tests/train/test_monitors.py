@@ -1,0 +1,179 @@
+"""Signs of collapse by hand, warnings in words, and the best model kept."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from emocal_rl import preflight
+from emocal_rl import recipe as recipes
+from emocal_rl.data import emoji
+from emocal_rl.data.load import DataSet
+from emocal_rl.errors import UserError
+from emocal_rl.models.load import load
+from emocal_rl.recipe import EarlyStop
+from emocal_rl.rewards import FORMATS, Reward
+from emocal_rl.train.best import KeepBest
+from emocal_rl.train.monitors import MonitoredReward, Watch, signs
+from emocal_rl.train.rl import alerts
+
+FORM = FORMATS["emocaliber"]
+PARTS = dict.fromkeys(("element", "human", "context", "interaction", "analysis"), "x")
+CANDIDATES = ["negative", "positive"]
+REWARD = Reward({"correct": 1.0, "brier": 1.0}, format=FORM, grader="label")
+
+
+def said(*replies: tuple[str, float]) -> list:
+    texts = [FORM.write(PARTS, answer, confidence) for answer, confidence in replies]
+    return REWARD(texts, [{"candidates": CANDIDATES, "label": "positive"}] * len(texts))
+
+
+def test_effective_levels_are_the_exponential_of_the_entropy():
+    """Shares 1/2, 1/4, 1/4: entropy 1.5 ln 2, so 2^1.5 levels; one value is one level."""
+    mixed = said(("positive", 0.9), ("positive", 0.9), ("positive", 0.5), ("positive", 0.2))
+    assert signs(mixed)["levels"] == pytest.approx(2**1.5, abs=1e-5)
+    assert signs(said(("positive", 0.9), ("negative", 0.9)))["levels"] == 1
+
+
+def test_all_or_nothing_has_brier_equal_to_ece_and_a_hedge_has_not():
+    """.99 thrice, once wrong: Brier (2 * .0001 + .9801) / 3 = .3268, ECE .99 - 2/3 = .3233.  .5 twice: .25 and 0."""
+    sure = signs(said(("positive", 0.99), ("positive", 0.99), ("negative", 0.99)))
+    assert sure["brier_less_ece"] == pytest.approx(0.326767 - 0.323333, abs=1e-5)
+    assert signs(said(("positive", 0.5), ("negative", 0.5)))["brier_less_ece"] == pytest.approx(0.25)
+
+
+def test_giving_up_is_wrong_and_near_zero():
+    replies = said(("negative", 0.01), ("negative", 0.5), ("positive", 0.01), ("negative", 0.05))
+    assert signs(replies)["hack_rate"] == 0.5
+
+
+def test_unreadable_replies_show_no_signs():
+    assert signs(REWARD(["hm"], [{"candidates": CANDIDATES, "label": "positive"}])) == {}
+
+
+def test_the_monitored_reward_pays_the_same_and_logs_more():
+    columns = {"candidates": [CANDIDATES] * 2, "label": ["positive"] * 2}
+    texts = [FORM.write(PARTS, "positive", 0.9), "hm"]
+    logged: dict[str, float] = {}
+    paid = MonitoredReward(REWARD)(completions=texts, log_metric=logged.__setitem__, **columns)
+    assert paid == pytest.approx([0.99, -1.0])
+    assert logged["train/levels"] == 1
+    assert logged["train/parsed"] == 0.5
+
+
+HEALTHY = {
+    "train/levels": 5.0, "train/brier": 0.2, "train/brier_less_ece": 0.1, "train/hack_rate": 0.0, "train/parsed": 1.0,
+    "train/confidence": 0.7,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sign", "text"),
+    [
+        ({"train/levels": 1.0}, "nearly every reply states the same confidence (mean 0.70), so it tells no question"),
+        ({"train/brier_less_ece": 0.001}, "confidences have gone to 0 and 1 (Brier 0.200 equals ECE)"),
+        ({"train/hack_rate": 0.4}, "40% of the replies are wrong with a confidence near 0"),
+        ({"train/parsed": 0.3}, "only 30% of the replies can be read"),
+    ],
+)
+def test_a_lasting_sign_is_said_once_and_a_passing_one_not(capsys, sign, text):
+    kept: list[dict] = []
+    watch = Watch("demo", kept.append, patience=3)
+    for step, log in enumerate([HEALTHY | sign] * 2 + [HEALTHY] + [{"loss": 1.0}] + [HEALTHY | sign] * 5, 1):
+        watch.on_log(None, SimpleNamespace(global_step=step), None, log)
+    ((line,), (alert,)) = capsys.readouterr().err.splitlines(), kept
+    assert line.startswith(f"warning: stage demo, step 7: {text}")
+    assert (alert["stage"], alert["step"]) == ("demo", 7)
+    assert alert["text"].startswith(text)
+
+
+def test_a_resumed_run_keeps_an_alert_once():
+    first = {"stage": "demo", "step": 3, "name": "giving_up", "text": "x"}
+    run = SimpleNamespace(info={"alerts": [first]})
+    assert alerts(run, first | {"step": 5}) == [first]
+    assert len(alerts(run, first | {"name": "one_confidence"})) == 2
+
+
+def keeper(folder, monkeypatch, scores, **options):
+    """A `KeepBest` whose measurements are given, on a model of one number that counts the steps."""
+    stage = SimpleNamespace(format="emocaliber")
+    trainer = SimpleNamespace(
+        _metrics={"train": {"validation/brier": []}}, accelerator=SimpleNamespace(unwrap_model=lambda model: model)
+    )
+    data = DataSet("demo", {"validation": emoji.load(2)["validation"]})
+    keep = KeepBest(EarlyStop(**options), stage, data, trainer, None, folder)
+    monkeypatch.setattr(keep, "measure", lambda model: scores[model.step])
+    return keep
+
+
+class Counter:
+    """Stands for a model: saving it writes the step it was saved at."""
+
+    step = 0
+
+    def save_pretrained(self, folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "model.safetensors").write_text(str(self.step))
+
+
+def run_to(keep, end, start=0, most=100):
+    model, control = Counter(), SimpleNamespace(should_training_stop=False)
+    state = SimpleNamespace(global_step=start, max_steps=most, is_world_process_zero=True)
+    keep.on_train_begin(None, state, control)
+    for step in range(start + 1, end + 1):
+        state.global_step = model.step = step
+        keep.on_step_end(None, state, control, model=model)
+        if control.should_training_stop:
+            return step
+    return None
+
+
+def test_the_best_is_kept_and_an_old_best_ends_the_training(tmp_path, monkeypatch):
+    scores = {2: 0.30, 4: 0.22, 6: 0.25, 8: 0.22, 10: 0.1}
+    keep = keeper(tmp_path / "best", monkeypatch, scores, every=2, patience=2)
+    assert run_to(keep, 10) == 8  # .25 and .22 are not lower than .22
+    assert keep.best == (4, 0.22)
+    assert keep.trainer._metrics["train"]["validation/brier"] == [0.30, 0.22, 0.25, 0.22]
+    (tmp_path / "final").mkdir()
+    (tmp_path / "final" / "model.safetensors").write_text("8")
+    keep.restore(tmp_path / "final")
+    assert (tmp_path / "final" / "model.safetensors").read_text() == "4"
+
+
+def test_the_last_step_is_measured_too(tmp_path, monkeypatch):
+    keep = keeper(tmp_path / "best", monkeypatch, {4: 0.3, 5: 0.2}, every=4, patience=9)
+    run_to(keep, 5, most=5)
+    assert keep.best == (5, 0.2)
+
+
+def test_resumed_it_forgets_what_came_after_the_checkpoint(tmp_path, monkeypatch):
+    scores = {2: 0.30, 4: 0.22, 6: 0.25}
+    run_to(keeper(tmp_path, monkeypatch, scores, every=2, patience=9), 6)
+    whole = json.loads((tmp_path / "best.json").read_text())
+    again = keeper(tmp_path, monkeypatch, scores, every=2, patience=9)
+    run_to(again, 6, start=3)
+    assert [step for step, _ in again.seen] == [2, 4, 6]
+    assert json.loads((tmp_path / "best.json").read_text()) == whole
+
+
+def test_measuring_changes_nothing(tmp_path):
+    """Real answers of the base model, none of which states a confidence: so all score the worst."""
+    model, processor = load("tiny")
+    trainer = SimpleNamespace(accelerator=SimpleNamespace(unwrap_model=lambda model: model))
+    data = DataSet("demo", {"validation": emoji.load(2)["validation"]})
+    stage = SimpleNamespace(format="emocaliber")
+    keep = KeepBest(EarlyStop(rows=4), stage, data, trainer, processor, tmp_path)
+    model.train()
+    before = torch.get_rng_state()
+    assert keep.measure(model) == pytest.approx(-keep.reward.worst, abs=1e-6)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert model.training
+
+
+def test_a_split_that_is_not_there_is_found_before_training():
+    recipe = recipes.load("grpo_brier", ["early_stop.split=validatoin"])
+    with pytest.raises(UserError, match="grpo_brier: early_stop.split: data 'emoji' has no split 'validatoin'"):
+        preflight.require(recipe)
+    with pytest.raises(UserError, match="early_stop: only reinforcement learning has it; remove the key"):
+        recipes.load("sft_reasoning", ["early_stop.every=3"])
