@@ -135,8 +135,8 @@ def dcpo_paper() -> Preset:
     """Answer: y; confidence: -|c - t|, t = 0.5 y + 0.5 group mean, here linear in t.  DCPO, arXiv 2603.09117 (2026)."""
     terms = {"correct": 1.0, "absolute": {"weight": 1.0, "target": {"use": "mixed", "own": 0.5}}}
     left_out = (
-        "the bend of the absolute error inside (0, 1): the linear form agrees for targets of 0 and 1. Both are improper "
-        "but the paper's own pays a 70% belief most for about 81% in groups of eight, not for 100% as judged below"
+        "the bend of the absolute error inside (0, 1): the linear form agrees for targets of 0 and 1. Both are improper"
+        " but the paper's own pays a 70% belief most for about 81% in groups of eight, not for 100% as judged below"
     )
     return Preset(terms, "rlcr_short", floor=-1.0, scale_rewards="group", credit="segment", left_out=left_out)
 
