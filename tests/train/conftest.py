@@ -62,11 +62,10 @@ class Toy:
             TREE | {"algorithm": algorithm, "trainer": TREE["trainer"] | (trainer or {})} | changes
         )
 
-    def train(self, recipe: recipes.Recipe, name: str = "run") -> Run:
-        run = Run.create(recipe, self.folder / name)
-        return self._stage(run)
+    def train(self, recipe: recipes.Recipe, wrap: Callable[[Any], Any] = lambda model: model) -> Run:
+        return self._stage(Run.create(recipe, self.folder / "run"), wrap)
 
-    def killed_after(self, done: Run, step: int) -> Run:
+    def killed_after(self, done: Run, step: int, wrap: Callable[[Any], Any] = lambda model: model) -> Run:
         """A copy of a finished run as a kill would have left it after that checkpoint, continued to its end."""
         path = self.folder / f"{done.path.name}-killed"
         shutil.copytree(done.path, path, ignore=shutil.ignore_patterns(".lock"))
@@ -76,9 +75,9 @@ class Toy:
         info = json.loads((path / "run.json").read_text())
         info["status"], info["stages"][0]["status"] = "failed", "running"
         (path / "run.json").write_text(json.dumps(info))
-        return self._stage(Run.open(path))
+        return self._stage(Run.open(path), wrap)
 
-    def _stage(self, run: Run) -> Run:
+    def _stage(self, run: Run, wrap: Callable[[Any], Any]) -> Run:
         from emocal_rl.models.load import load, use_threads
         from emocal_rl.train.rl import train_rl
         from emocal_rl.train.run import quieten
@@ -89,7 +88,7 @@ class Toy:
         model, processor = load("tiny")
         with run:
             run.start_stage(stage.name)
-            train_rl(run.recipe, stage, run, toy_data(), model, processor)
+            train_rl(run.recipe, stage, run, toy_data(), wrap(model), processor)
             run.finish_stage(stage.name, 0.0)
         return run
 

@@ -109,6 +109,22 @@ def test_beside_lora():
     assert backbone(model) is model.get_base_model().model
 
 
+def test_lora_is_trained_killed_and_continued(toy, curve_of):
+    """Only the adapter and the head learn, and both come back."""
+    from peft import LoraConfig, get_peft_model
+
+    def wrapped(model):
+        torch.manual_seed(0)
+        return get_peft_model(model, LoraConfig(r=4, target_modules=["q_proj", "v_proj"]))
+
+    done = toy.train(toy.recipe("ppo", {"temperature": 1.2}), wrapped)
+    folder = done.path / "checkpoints" / "toy" / "checkpoint-4"
+    assert not (folder / "model.safetensors").exists()
+    adapter = load_file(folder / "adapter_model.safetensors")
+    assert max(value.abs().max() for name, value in adapter.items() if "lora_B" in name) > 0
+    assert curve_of(toy.killed_after(done, 2, wrapped)) == curve_of(done)
+
+
 def test_the_head_leaves_the_random_numbers_alone():
     torch.manual_seed(5)
     expected = torch.rand(3)
