@@ -37,8 +37,7 @@ the end: 0 is honest. Beyond {near} it is **bold**.
 {table}
 
 `none`, `batch` and `group` are what advantages are divided by (`trainer.scale_rewards`); `segment` and `exact` are the
-credit that pays the confidence's tokens for their own terms, `exact` by the expected score of every level (`credit:
-expected`).
+credit that pays the confidence's tokens for their own terms, `exact` by the expected score of every level.
 
 Where each of them leads with correctness + Brier, also when all replies of a group are right or wrong together (as
 forecasts of one event are):

@@ -118,15 +118,15 @@ class Stage(_Part):
     votes that agree, or the majority label."""
     reward: dict[str, float | dict[str, Any]] = {}
     """term: weight, or term: {use: rule, weight: w, option: value}. Weight 0 is measured, not paid. Only for RL."""
-    credit: Literal["sequence", "segment", "expected"] = "sequence"
+    credit: Literal["sequence", "segment", "exact"] = "sequence"
     """What a token is paid for: the whole reward (sequence); the calibration terms on the tokens of the confidence and
-    the other terms on the rest (segment); or segment with the expected score of its digits (expected). Only for RL;
+    the other terms on the rest (segment); or segment with the expected score of its digits (exact). Only for RL;
     rloo has sequence alone."""
     digit_entropy: float = Field(default=0.0, ge=0)
-    """With `credit: expected`: what a nat of entropy of each digit of the confidence is worth, beside the rule's pay.
+    """With `credit: exact`: what a nat of entropy of each digit of the confidence is worth, beside the rule's pay.
     Keeps confidences from becoming one number before they can differ between pictures."""
     digit_weight: float = Field(default=1.0, gt=0)
-    """With `credit: expected`: how much the gradient of the confidence's digits counts beside that of other tokens."""
+    """With `credit: exact`: how much the gradient of the confidence's digits counts beside that of other tokens."""
     ppo: Ppo | None = None
     """Options of PPO's value head; null for the defaults. Only for ppo; epochs and minibatches are
     trainer.num_iterations and trainer.steps_per_generation."""

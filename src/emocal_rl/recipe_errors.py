@@ -187,8 +187,8 @@ def _stage_problems(stage: dict[str, Any]) -> Iterator[tuple[Path, str]]:
         yield ("labels",), "only sft imitates confidence labels; remove the key"
     if algorithm == "sft" and stage.get("credit", "sequence") != "sequence":
         yield ("credit",), "sft imitates and credits nothing; remove the key"
-    if stage.get("digit_entropy") and stage.get("credit") != "expected":
-        yield ("digit_entropy",), "only credit: expected has it; remove the key, or set credit: expected"
+    if stage.get("digit_entropy") and stage.get("credit") != "exact":
+        yield ("digit_entropy",), "only credit: exact has it; remove the key, or set credit: exact"
     if algorithm == "sft" and stage.get("early_stop") is not None:
         yield ("early_stop",), "only reinforcement learning has it; remove the key"
     if stage.get("ppo") is not None and algorithm != "ppo":

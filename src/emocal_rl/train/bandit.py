@@ -16,7 +16,7 @@ import numpy as np
 
 from emocal_rl.rewards import RULES, Reward, judge
 from emocal_rl.train.credit import centred, leave_one_out, parts
-from emocal_rl.train.expected import stated_pay
+from emocal_rl.train.exact import stated_pay
 
 LEVELS = np.round(np.arange(0.05, 1.0, 0.1), 2)
 CHANCES = (0.25, 0.45, 0.65, 0.85)
@@ -91,7 +91,7 @@ def against_the_others(batch: Batch) -> np.ndarray:
     return leave_one_out(earned, np.ones(earned.size, bool), batch.generations)
 
 
-def expected(batch: Batch) -> np.ndarray:
+def exact(batch: Batch) -> np.ndarray:
     """Exact credit: the gradient (Q, K) of the expected pay of all levels, given the sampled outcomes."""
     pay = [stated_pay(batch.reward, LEVELS, y) for y in (0.0, 1.0)]
     share = batch.right.mean(1, keepdims=True)
@@ -132,7 +132,7 @@ ALGORITHMS: dict[str, Callable[[], Callable[[Batch], np.ndarray]]] = {
     "rloo": lambda: by_reply(against_the_others),
     "ppo": lambda: by_reply(Critic(len(CHANCES))),
     "segment": lambda: by_reply(scaled("none", segment=True)),
-    "exact": lambda: expected,
+    "exact": lambda: exact,
     "grpo group": lambda: by_reply(scaled("group")),
 }
 """Name -> what makes the gradient of a batch.  All but the last keep a proper rule proper."""

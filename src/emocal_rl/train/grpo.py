@@ -9,22 +9,22 @@ from trl import GRPOTrainer
 
 from emocal_rl.errors import UserError
 from emocal_rl.train.credit import SegmentGRPOTrainer
-from emocal_rl.train.expected import ExpectedGRPOTrainer
+from emocal_rl.train.exact import ExactGRPOTrainer
 from emocal_rl.train.stage import Plan
 
 if TYPE_CHECKING:
     from emocal_rl.recipe import Stage
 
 
-DIGIT_KEYS = ("digit_entropy", "digit_weight")  # of `credit: expected`
-TRAINERS = {"sequence": GRPOTrainer, "segment": SegmentGRPOTrainer, "expected": ExpectedGRPOTrainer}
+DIGIT_KEYS = ("digit_entropy", "digit_weight")  # of `credit: exact`
+TRAINERS = {"sequence": GRPOTrainer, "segment": SegmentGRPOTrainer, "exact": ExactGRPOTrainer}
 
 
 def grpo_plan(stage: Stage) -> Plan:
     """The trainer of the stage's credit.  Advantages are not divided by the group's deviation unless it says so."""
     from trl import GRPOConfig
 
-    extra = {key: getattr(stage, key) for key in DIGIT_KEYS} if stage.credit == "expected" else {}
+    extra = {key: getattr(stage, key) for key in DIGIT_KEYS} if stage.credit == "exact" else {}
     return Plan(TRAINERS[stage.credit], GRPOConfig, {"scale_rewards": "none"} | stage.trainer, extra)
 
 

@@ -14,7 +14,7 @@ from trl import GRPOTrainer
 
 from emocal_rl.recipe import Ppo
 from emocal_rl.train.credit import EPSILON, SegmentGRPOTrainer, confidence_tokens, parts
-from emocal_rl.train.expected import ExpectedGRPOTrainer
+from emocal_rl.train.exact import ExactGRPOTrainer
 from emocal_rl.train.gae import at_the_end, gae, value_loss
 from emocal_rl.train.grpo import grpo_plan
 from emocal_rl.train.stage import Plan
@@ -174,11 +174,11 @@ class SegmentPPOTrainer(_PartsPPOTrainer, SegmentGRPOTrainer):
     """PPO whose confidence tokens are paid by their own terms, against the group.  One process, one `TrlReward`."""
 
 
-class ExpectedPPOTrainer(_PartsPPOTrainer, ExpectedGRPOTrainer):
+class ExactPPOTrainer(_PartsPPOTrainer, ExactGRPOTrainer):
     """PPO whose confidence digits are paid by their expected score.  One process, one `TrlReward`."""
 
 
-TRAINERS = {"sequence": PPOTrainer, "segment": SegmentPPOTrainer, "expected": ExpectedPPOTrainer}
+TRAINERS = {"sequence": PPOTrainer, "segment": SegmentPPOTrainer, "exact": ExactPPOTrainer}
 
 
 def _before(states: Any, width: int) -> Any:

@@ -1,9 +1,10 @@
-"""Expected credit: the confidence is learnt from its expected score, not only from the one that happened to be sampled.
+"""Exact credit: the confidence is learnt from its expected score, not only from the one that happened to be sampled.
 
 A stated confidence such as 0.73 is two decisions over ten digits.  Their probabilities are known to the policy, so the
 expected score of each decision (the other digit as sampled) can be differentiated directly: every reply then teaches
 about all ten alternatives at once, and the noise of which digit was drawn is gone (Rao-Blackwellisation).  Chances are
-taken among the ten digits only: what else could stand there is the format's business, which the other terms pay for.
+taken among the ten digits only.  That says nothing about how likely a digit is at all in its place, or that the number
+ends where it should, and both drift while the digits change; so the logarithms of those chances are learnt along.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from emocal_rl.rewards import Reward, Scored
 from emocal_rl.train.credit import EPSILON, SegmentGRPOTrainer, parts, token_range
 
 DIGITS = "0123456789"
+DECIDED = 2  # decimals; a third one changes what is paid by less than its entropy is worth
 
 
 def stated_pay(reward: Reward, confidence: np.ndarray, correct: float) -> np.ndarray:
@@ -35,16 +37,19 @@ def stated_pay(reward: Reward, confidence: np.ndarray, correct: float) -> np.nda
 
 
 def decisions(number: str) -> list[tuple[int, np.ndarray]]:
-    """Each digit after the point: its place in the text, and the ten confidences it decides between.
+    """Each of the first two decimals: its place in the text, and the ten confidences it decides between.
 
     >>> decisions("0.70")[0]
     (2, array([0. , 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]))
     """
-    places = [place for place in range(number.find(".") + 1, len(number)) if "." in number and number[place] in DIGITS]
-    return [(at, np.array([float(number[:at] + digit + number[at + 1 :]) for digit in DIGITS])) for at in places]
+    first = number.find(".") + 1
+    places = [place for place in range(first, min(first + DECIDED, len(number))) if first and number[place] in DIGITS]
+    return [
+        (at, np.array([float(number[:at] + digit + number[at + 1 :].rstrip()) for digit in DIGITS])) for at in places
+    ]
 
 
-class ExpectedGRPOTrainer(SegmentGRPOTrainer):
+class ExactGRPOTrainer(SegmentGRPOTrainer):
     """Segment credit, with the expected score on the digits of the confidence.  A digit must be one token.
 
     Args:
@@ -64,11 +69,16 @@ class ExpectedGRPOTrainer(SegmentGRPOTrainer):
         advantages = super()._token_advantages(output)
         scored = self.reward_funcs[0].last
         pay = torch.zeros(*advantages.shape, len(DIGITS))  # (B, T, 10); all zero where no digit is decided
+        ends = torch.zeros(advantages.shape, dtype=torch.bool)  # (B, T): the token after a number
+        digits = set(self._digits.tolist())
         for row, (reply, scale) in enumerate(zip(scored, self._deviations(scored), strict=True)):
-            for column, values in self._decided(reply, output["completion_ids"][row].tolist()):
+            ids = output["completion_ids"][row].tolist()
+            for column, values in self._decided(reply, ids):
                 pay[row, column] = torch.from_numpy(values / scale).float()
                 advantages[row, column] = 0.0
-        output["digit_pay"] = pay.to(advantages.device)
+                following = ids[column + 1 : column + 2]
+                ends[row, column + 1 : column + 2] = not set(following) & digits
+        output["digit_pay"], output["digit_end"] = pay.to(advantages.device), ends.to(advantages.device)
         return advantages
 
     def _decided(self, reply: Scored, ids: list[int]) -> Iterator[tuple[int, np.ndarray]]:
@@ -111,15 +121,28 @@ class ExpectedGRPOTrainer(SegmentGRPOTrainer):
             hook.remove()
 
     def _expected_pay(self, model: Any, states: Any, inputs: Any) -> Any:
-        """Expected pay of every decision plus the worth of its entropy, as a mean over replies.
+        """Expected pay of every decision plus the worth of its entropy, and what holds its place; a mean over replies.
 
         TRL's loss is a mean over tokens, of which a reply has dozens and two are these digits; they would hardly move.
         """
         pay = inputs["digit_pay"]
         row, column = torch.nonzero(pay.abs().sum(-1), as_tuple=True)
+        chances = self._log_chances(model, states, inputs, row, column)[:, self._digits]
+        share = torch.logsumexp(chances, -1, keepdim=True)  # of all ten digits, among all tokens
+        among = chances - share
+        value = among.exp() * (pay[row, column] - self._entropy * among)
+        total = value.sum() + share.sum() + self._ending(model, states, inputs).sum()
+        return total / (len(pay) * self.current_gradient_accumulation_steps)
+
+    def _ending(self, model: Any, states: Any, inputs: Any) -> Any:
+        """Log-chance of each token that ends a number, (N,)."""
+        row, column = torch.nonzero(inputs["digit_end"], as_tuple=True)
+        chances = self._log_chances(model, states, inputs, row, column)
+        return chances.gather(1, inputs["completion_ids"][row, column, None])
+
+    def _log_chances(self, model: Any, states: Any, inputs: Any, row: Any, column: Any) -> Any:
+        """Log-probabilities (N, V) of what could stand at `column` of the completions in `row`, both (N,)."""
         # the state that predicts completion token t stands just before it
         before = states[row, inputs["prompt_ids"].shape[1] + column - 1]
-        logits = self.accelerator.unwrap_model(model).get_output_embeddings()(before)[:, self._digits]
-        log_chance = torch.log_softmax(logits.float() / self.temperature, -1)
-        value = log_chance.exp() * (pay[row, column] - self._entropy * log_chance)
-        return value.sum() / (len(pay) * self.current_gradient_accumulation_steps)
+        logits = self.accelerator.unwrap_model(model).get_output_embeddings()(before)
+        return torch.log_softmax(logits.float() / self.temperature, -1)

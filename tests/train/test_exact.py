@@ -1,0 +1,172 @@
+"""Exact credit: what each digit would pay, and the gradient that follows from it."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from emocal_rl.adapters.trl import TrlReward
+from emocal_rl.models import load
+from emocal_rl.rewards import FORMATS, Reward
+from emocal_rl.train.exact import DIGITS, ExactGRPOTrainer, decisions, stated_pay
+
+FORM = FORMATS["emocaliber"]
+PARTS = dict.fromkeys(("element", "human", "context", "interaction", "analysis"), "x")
+CANDIDATES = ["negative", "positive"]
+
+
+@pytest.fixture(scope="module")
+def tokenizer():
+    return load.load("tiny")[1].tokenizer
+
+
+def brier(weight: float = 1.0) -> Reward:
+    return Reward({"correct": 1.0, "brier": weight}, format="emocaliber", grader="label")
+
+
+def test_pay_by_hand():
+    """Right: -(1-c)^2; wrong: -c^2; half right: the mean; 0 and 1 cannot be stated and pay the worst, -.99^2."""
+    c = np.array([0.2, 0.9, 0.0, 1.0])
+    assert stated_pay(brier(), c, 1.0) == pytest.approx([-0.64, -0.01, -0.9801, -0.9801])
+    assert stated_pay(brier(), c, 0.0) == pytest.approx([-0.04, -0.81, -0.9801, -0.9801])
+    assert stated_pay(brier(0.5), c, 0.5)[:2] == pytest.approx([0.5 * -0.34, 0.5 * -0.41])
+
+
+def test_correctness_is_not_part_of_the_pay():
+    both = Reward({"correct": 5.0, "brier": 1.0}, format="emocaliber", grader="label")
+    assert stated_pay(both, np.array([0.3]), 1.0) == pytest.approx(stated_pay(brier(), np.array([0.3]), 1.0))
+
+
+def test_every_digit_after_the_point_is_a_decision():
+    (first, tens), (second, units) = decisions("0.73")
+    assert (first, second) == (2, 3)
+    assert tens == pytest.approx([d / 10 + 0.03 for d in range(10)])
+    assert units == pytest.approx([0.7 + d / 100 for d in range(10)])
+    assert decisions("1") == []
+
+
+def trainer(reward: TrlReward, tokenizer, scale: str = "none", size: int = 2) -> SimpleNamespace:
+    digits = torch.tensor(tokenizer.convert_tokens_to_ids(list(DIGITS)))
+    decode = lambda ids: tokenizer.decode(ids, skip_special_tokens=True)  # noqa: E731
+    return SimpleNamespace(
+        reward_funcs=[reward], scale_rewards=scale, num_generations=size, _digits=digits, _decode=decode
+    )
+
+
+def test_the_digits_are_found_and_priced(tokenizer):
+    """Right at 0.80: '.8' against every other first digit (0.00 pays the worst), and 0.80 to 0.89."""
+    reward, text = TrlReward(brier()), FORM.write(PARTS, "positive", 0.8)
+    reward(completions=[text], candidates=[CANDIDATES], label=["positive"])
+    ids = tokenizer(text)["input_ids"]
+    found = list(ExactGRPOTrainer._decided(trainer(reward, tokenizer), reward.last[0], ids))
+    assert [tokenizer.decode([ids[column]]) for column, _ in found] == ["8", "0"]
+    tens = [0.0, *(0.9801 - (1 - d / 10) ** 2 for d in range(1, 10))]
+    assert found[0][1] == pytest.approx(tens)
+    assert found[1][1] == pytest.approx([0.9801 - (0.2 - d / 100) ** 2 for d in range(10)])
+
+
+def test_an_unreadable_reply_decides_nothing(tokenizer):
+    reward = TrlReward(brier())
+    reward(completions=["0.80"], candidates=[CANDIDATES], label=["positive"])
+    assert (
+        list(ExactGRPOTrainer._decided(trainer(reward, tokenizer), reward.last[0], tokenizer("0.80")["input_ids"]))
+        == []
+    )
+
+
+@pytest.mark.parametrize(("scale", "expected"), [("none", [1, 1]), ("group", [0.42436] * 2), ("batch", [0.42436] * 2)])
+def test_deviations(tokenizer, scale, expected):
+    """Brier -.01 and -.61 (right at .9; wrong at .781): sample deviation .6 / sqrt 2 = .42426, plus TRL's 1e-4."""
+    reward = TrlReward(brier())
+    texts = [FORM.write(PARTS, "positive", 0.9), FORM.write(PARTS, "negative", 0.78)]
+    reward(completions=texts, candidates=[CANDIDATES] * 2, label=["positive"] * 2)
+    found = ExactGRPOTrainer._deviations(trainer(reward, tokenizer, scale), reward.last)
+    assert found == pytest.approx(expected, abs=2e-3)
+
+
+def test_a_group_that_was_paid_the_same_teaches_nothing_under_group_scaling(tokenizer):
+    reward = TrlReward(brier())
+    texts = [FORM.write(PARTS, "positive", 0.9)] * 2
+    reward(completions=texts, candidates=[CANDIDATES] * 2, label=["positive"] * 2)
+    found = ExactGRPOTrainer._deviations(trainer(reward, tokenizer, "group"), reward.last)
+    assert (1 / found).tolist() == [0, 0]
+
+
+VOCABULARY, TEMPERATURE = 12, 2.0
+
+
+def loss_side(model, worth: float = 0.0) -> ExactGRPOTrainer:
+    """A trainer with what its loss reads, and nothing else."""
+    bare = object.__new__(ExactGRPOTrainer)
+    bare.accelerator = SimpleNamespace(unwrap_model=lambda given: given)
+    bare.temperature, bare.current_gradient_accumulation_steps = TEMPERATURE, 1
+    bare._digits, bare._entropy = torch.arange(10), worth
+    return bare
+
+
+def one_reply(decided: bool, ends: bool) -> dict[str, torch.Tensor]:
+    """Two prompt tokens and three of a completion: a digit that pays k / 10, and token 11 after it."""
+    pay, end = torch.zeros(1, 3, 10), torch.zeros(1, 3, dtype=torch.bool)
+    pay[0, 1], end[0, 2] = decided * torch.arange(10) / 10, ends
+    ids = torch.tensor([[0, 7, 11]])
+    return {"digit_pay": pay, "digit_end": end, "prompt_ids": torch.zeros(1, 2), "completion_ids": ids}
+
+
+def value_and_gradient(inputs: dict[str, torch.Tensor], column: int, worth: float = 0.0):
+    """Logits from -1 to 1 where the token in `column` is chosen: its state stands one before."""
+    logits = torch.linspace(-1, 1, VOCABULARY).requires_grad_()
+    states = torch.zeros(1, 5, VOCABULARY)
+    states[0, 2 + column - 1] = 1
+    model = SimpleNamespace(get_output_embeddings=lambda: lambda hidden: hidden * logits)
+    value = loss_side(model, worth)._expected_pay(model, states, inputs)
+    value.backward()
+    return value.item(), logits.grad, torch.softmax(logits.detach() / TEMPERATURE, -1)
+
+
+@pytest.mark.parametrize("worth", [0.0, 0.3])
+def test_the_gradient_is_chance_times_pay_above_the_mean(worth):
+    """Among the ten digits d/d logit_k of sum_k p_k (s_k - tau log p_k) is p_k (s_k - tau log p_k - mean).
+
+    The logarithm of their share P of all tokens adds chance / P - chance for a digit and -chance for any other token.
+    A temperature of 2 halves both.
+    """
+    inputs = one_reply(decided=True, ends=False)
+    value, gradient, chance = value_and_gradient(inputs, 1, worth)
+    share, among = chance[:10].sum(), chance[:10] / chance[:10].sum()
+    gain = inputs["digit_pay"][0, 1] - worth * among.log()
+    mean = (among * gain).sum()
+    assert value == pytest.approx((mean + share.log()).item())
+    torch.testing.assert_close(gradient[:10], (among * (gain - mean) + among - chance[:10]) / TEMPERATURE)
+    torch.testing.assert_close(gradient[10:], -chance[10:] / TEMPERATURE)
+
+
+def test_the_token_that_ends_a_number_is_made_more_likely():
+    """d log p_11 / d logit_k is 1[k = 11] - p_k, halved by the temperature."""
+    value, gradient, chance = value_and_gradient(one_reply(decided=False, ends=True), 2)
+    assert value == pytest.approx(chance[11].log().item())
+    torch.testing.assert_close(gradient, (torch.nn.functional.one_hot(torch.tensor(11), 12) - chance) / TEMPERATURE)
+
+
+def test_where_nothing_is_decided_nothing_is_learnt():
+    value, gradient, _ = value_and_gradient(one_reply(decided=False, ends=False), 1)
+    assert (value, gradient.abs().sum().item()) == (0.0, 0.0)
+
+
+def test_the_place_after_the_last_digit_is_the_end(tokenizer):
+    """Of 0.80 the first token of the closing tag, not the second digit; of 0.805 nothing: a third decimal follows."""
+    reward = TrlReward(brier())
+    texts = [FORM.write(PARTS, "positive", 0.8), FORM.write(PARTS, "positive", 0.8).replace("0.80", "0.805"), "hm"]
+    reward(completions=texts, candidates=[CANDIDATES] * 3, label=["positive"] * 3)
+    ids = tokenizer(texts, padding=True, padding_side="right", return_tensors="pt")["input_ids"]
+    made = object.__new__(ExactGRPOTrainer)
+    made.__dict__.update(vars(trainer(reward, tokenizer, size=3)))
+    made._decode = trainer(reward, tokenizer)._decode
+    output = {"completion_ids": ids}
+    advantages = made._token_advantages(output)
+    ends = [tokenizer.convert_ids_to_tokens(row[end]) for row, end in zip(ids, output["digit_end"], strict=True)]
+    decided = [tokenizer.decode(row[pay.any(-1)]) for row, pay in zip(ids, output["digit_pay"], strict=True)]
+    after = tokenizer.convert_ids_to_tokens(ids[0])[int(output["digit_end"][0].nonzero()) - 1]
+    assert (after, decided) == ("0", ["80", "80", ""])
+    assert [len(each) for each in ends] == [1, 0, 0]
+    assert advantages[output["digit_pay"].any(-1)].tolist() == [0.0] * 4  # nothing is credited twice
