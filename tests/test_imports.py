@@ -27,6 +27,7 @@ MODULES = {
     "emocal_rl.run": {*HEAVY, "PIL"},
     "emocal_rl.progress": HEAVY,
     "emocal_rl.preflight": HEAVY,
+    "emocal_rl.sweep.command": HEAVY,
     "emocal_rl.cli": {*HEAVY, "numpy", "PIL"},
 }
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from emocal_rl import __version__, verbs, verbs_evaluate, verbs_plugins, verbs_rewards
+from emocal_rl import __version__, verbs, verbs_evaluate, verbs_plugins, verbs_rewards, verbs_sweep
 from emocal_rl.errors import UserError
 from emocal_rl.suggest import did_you_mean
 
@@ -29,6 +29,7 @@ VERBS = {
         "answer, confidence and reasoning for pictures", verbs_evaluate.predict_options, verbs_evaluate.predict
     ),
     "report": Verb("write the report of a run again, or compare runs", verbs.report_options, verbs.report),
+    "sweep": Verb("train variants of a recipe over seeds, and compare", verbs_sweep.sweep_options, verbs_sweep.sweep),
     "check": Verb("everything that can be known about a recipe without a GPU", verbs.check_options, verbs.check),
     "recipes": Verb("list, show or copy the recipes", verbs.recipes_options, verbs.recipes),
     "rewards": Verb("list, explain or draw rewards", verbs_rewards.rewards_options, verbs_rewards.rewards),

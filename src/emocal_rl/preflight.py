@@ -8,6 +8,7 @@ from emocal_rl.errors import UserError
 from emocal_rl.recipe import Recipe, Stage
 from emocal_rl.rewards import Reward, Verdict, judge
 from emocal_rl.rewards.incentive import bias, describe, describe_bias
+from emocal_rl.rewards.presets import preset
 from emocal_rl.suggest import did_you_mean
 
 # TRL's defaults for the options the batch arithmetic needs.
@@ -33,8 +34,14 @@ def report(recipe: Recipe) -> list[str]:
 
 
 def reward_of(stage: Stage) -> Reward:
-    """The reward of an RL stage: votes are scored as the share that agrees, the other targets as one label."""
-    return Reward(stage.reward, format=stage.format, grader="votes" if stage.target == "votes" else "label")
+    """The reward of an RL stage: votes are scored as the share that agrees, the other targets as one label.
+
+    A published reward has its own terms and floor, and the stage's format.
+    """
+    grader = "votes" if stage.target == "votes" else "label"
+    if isinstance(stage.reward, str):
+        return preset(stage.reward).reward(grader, format=stage.format)
+    return Reward(stage.reward, format=stage.format, grader=grader)
 
 
 def verdict_of(stage: Stage) -> Verdict:

@@ -116,8 +116,9 @@ class Stage(_Part):
     target: Literal["annotator", "votes", "majority"] = "votes"
     """What an answer is held against: one annotator's label (drawn from the votes for every answer), the share of
     votes that agree, or the majority label."""
-    reward: dict[str, float | dict[str, Any]] = {}
-    """term: weight, or term: {use: rule, weight: w, option: value}. Weight 0 is measured, not paid. Only for RL."""
+    reward: dict[str, float | dict[str, Any]] | str = {}
+    """term: weight, or term: {use: rule, weight: w, option: value}. Weight 0 is measured, not paid. Or the name of a
+    published reward (see `emocal-rl rewards`): its terms and what it gives an unreadable reply. Only for RL."""
     credit: Literal["sequence", "segment", "exact"] = "sequence"
     """What a token is paid for: the whole reward (sequence); the calibration terms on the tokens of the confidence and
     the other terms on the rest (segment); or segment with the expected score of its digits (exact). Only for RL;
@@ -170,7 +171,7 @@ class Recipe(Stage):
 SHARED_KEYS = tuple(key for key in Recipe.model_fields if key not in Stage.model_fields)
 
 
-def load(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
+def load(name_or_path: str, overrides: Sequence[str | recipe_source.Override] = ()) -> Recipe:
     """Load a recipe from a path or a packaged name (`grpo_brier`, `grpo_brier.yaml`) and apply `key=value` overrides.
 
     Raises `UserError` with one line per problem, all of them at once.

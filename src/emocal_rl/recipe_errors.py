@@ -228,6 +228,8 @@ def _reward_problems(form: Any, reward: Any) -> Iterator[tuple[Path, str]]:
     except UserError as error:
         yield ("format",), str(error)
         return
+    if isinstance(reward, str):
+        yield from _preset_problems(reward)
     for name, term in reward.items() if isinstance(reward, dict) else ():
         if not isinstance(term, int | float | dict):
             continue
@@ -235,3 +237,12 @@ def _reward_problems(form: Any, reward: Any) -> Iterator[tuple[Path, str]]:
             Reward({name: term}, format=found, grader="label")
         except UserError as error:
             yield ("reward", name), str(error).removeprefix(f"reward.{name}: ")
+
+
+def _preset_problems(name: str) -> Iterator[tuple[Path, str]]:
+    from emocal_rl.rewards.presets import preset
+
+    try:
+        preset(name)
+    except UserError as error:
+        yield ("reward",), str(error)

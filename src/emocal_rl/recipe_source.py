@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from emocal_rl import yaml_load
 from emocal_rl.errors import UserError
@@ -25,15 +25,22 @@ class Source:
         return self.marks.get(path, "")
 
 
-def read(name_or_path: str, overrides: Sequence[str], shared_keys: Collection[str]) -> Source:
+class Override(NamedTuple):
+    """A change to a recipe: the parts of the key, the value, and where it was written."""
+
+    key: list[str]
+    value: Any
+    label: str
+
+
+def read(name_or_path: str, overrides: Sequence[str | Override], shared_keys: Collection[str]) -> Source:
     """Read a recipe, replace the names in `warm_start` by the stages they stand for, apply the overrides in order."""
     path = find(name_or_path)
-    source = _read_file(path)
-    for override in overrides:
-        key, value = _split(override)
+    source = read_file(path)
+    for key, value, label in (_split(each) if isinstance(each, str) else each for each in overrides):
         if key[0] == "warm_start" and len(key) > 1:
             _inline_warm_starts(source, path, shared_keys, (path,))
-        _set(source, key, value, f"override {override}")
+        _set(source, key, value, label)
     _inline_warm_starts(source, path, shared_keys, (path,))
     return source
 
@@ -41,10 +48,9 @@ def read(name_or_path: str, overrides: Sequence[str], shared_keys: Collection[st
 # Finding and reading a file
 
 
-def packaged() -> dict[str, Path]:
-    """The recipes that come with the package, by name."""
-    folder = Path(str(files("emocal_rl"))) / "recipes"
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+def packaged(folder: str = "recipes") -> dict[str, Path]:
+    """The recipes that come with the package, by name; with `folder="recipes/sweeps"` the sweeps."""
+    return {path.stem: path for path in sorted((Path(str(files("emocal_rl"))) / folder).glob("*.yaml"))}
 
 
 def summary(path: Path) -> str:
@@ -73,7 +79,8 @@ def find(name_or_path: str, beside: Path | None = None) -> Path:
     raise UserError(f"no recipe '{name_or_path}'{hint} (list them: emocal-rl recipes)")
 
 
-def _read_file(path: Path) -> Source:
+def read_file(path: Path, kind: str = "recipe", needed: str = "name, algorithm, split and format") -> Source:
+    """A file of one mapping, with the line of every key; `kind` and `needed` are for the error lines."""
     label = _label(path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -83,16 +90,16 @@ def _read_file(path: Path) -> Source:
         raise UserError(f"{label}: cannot be read: {error.strerror}") from None
     tree, lines = yaml_load.parse(text, label)
     if tree is None:
-        raise UserError(f"{label}: the file is empty; a recipe needs at least name, algorithm, split and format")
+        raise UserError(f"{label}: the file is empty; a {kind} needs at least {needed}")
     if not isinstance(tree, dict):
-        raise UserError(f"{label}:1: a recipe is a mapping of keys to values, not {_kind(tree)}")
+        raise UserError(f"{label}:1: a {kind} is a mapping of keys to values, not {_kind(tree)}")
     marks = {at: f"{label}:{line}" for at, line in lines.items() if at} | {(): label}
     return Source(tree, marks)
 
 
 def _label(path: Path) -> str:
     """The path as the user would type it: packaged recipes by their name alone."""
-    if path.parent.name == "recipes" and path == packaged().get(path.stem):
+    if path in (packaged().get(path.stem), packaged("recipes/sweeps").get(path.stem)):
         return path.name
     return str(path)
 
@@ -147,7 +154,7 @@ def _stages_of(
     if child_path.resolve() in seen:
         return
     seen.add(child_path.resolve())
-    child = _read_file(child_path)
+    child = read_file(child_path)
     _inline_warm_starts(child, child_path, shared_keys, (*above, child_path), seen)
     earlier = child.tree.get("warm_start", [])
     for number in range(len(earlier) if isinstance(earlier, list) else 0):
@@ -162,14 +169,14 @@ def _stages_of(
 # Overrides
 
 
-def _split(override: str) -> tuple[list[str], Any]:
+def _split(override: str) -> Override:
     key, equals, text = override.partition("=")
     if not equals or not key.strip():
         raise UserError(f"override {override}: write key=value, for example trainer.max_steps=10")
     parts = [part.strip() for part in key.split(".")]
     if not all(parts):
         raise UserError(f"override {override}: the key has an empty part")
-    return parts, yaml_load.parse_value(text, f"override {override}")
+    return Override(parts, yaml_load.parse_value(text, f"override {override}"), f"override {override}")
 
 
 def _set(source: Source, key: list[str], value: Any, label: str) -> None:

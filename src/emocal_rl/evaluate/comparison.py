@@ -27,14 +27,17 @@ PANELS = (
 )
 
 
-def compare_runs(run_dirs: Sequence[Path], output: Path, *, resamples: int | None = None) -> dict[str, Any]:
+def compare_runs(
+    run_dirs: Sequence[Path], output: Path, *, labels: Sequence[str] | None = None, resamples: int | None = None
+) -> dict[str, Any]:
     """Compare runs and write ``comparison.html``, ``comparison.json`` and figures into ``output``; returns the numbers.
 
     Runs whose recipes differ only in their seed are pooled: the interval covers both which rows and which seeds were
-    drawn. Recipes that differ otherwise are variants, named by what differs and contrasted with the first. Raises
+    drawn. Recipes that differ otherwise are variants, named by what differs (or by `labels`, one a run) and contrasted
+    with the first. Raises
     UserError for fewer than two runs, or when no split has before-and-after records of the same rows in all of them.
     """
-    runs = entries(run_dirs)
+    runs = entries(run_dirs, labels)
     count = resamples_of(runs) if resamples is None else resamples
     splits = [s for s in runs[0].files.splits if all(s != e.fit_split for e in runs)]
     results = {s: r for s in splits if (r := split_result(runs, s, count)) is not None}

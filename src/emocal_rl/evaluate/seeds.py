@@ -59,14 +59,17 @@ def _share(before: Array, after: Array, bound: Array) -> Array:
     return np.asarray(np.divide(before - after, gap, out=np.full(gap.shape, np.nan), where=np.abs(gap) > 1e-12))
 
 
-def entries(run_dirs: Sequence[Path]) -> list[Entry]:
-    """Read the runs and name their variants. Raises UserError for fewer than two or a repeated directory."""
+def entries(run_dirs: Sequence[Path], labels: Sequence[str] | None = None) -> list[Entry]:
+    """Read the runs and name their variants, by `labels` (one a run) or by what differs in their recipes.
+
+    Raises UserError for fewer than two or a repeated directory.
+    """
     paths = [Path(p) for p in run_dirs]
     if len(paths) < 2 or len({p.resolve() for p in paths}) < len(paths):
         raise UserError("a comparison needs at least two different run directories")
     runs = [read_run(p) for p in paths]
     recipes = [recipe_of(run.recipe_text) for run in runs]
-    labels = variants(recipes)
+    labels = variants(recipes) if labels is None else labels
     short = [p.resolve().name for p in paths]
     names = short if len(set(short)) == len(short) else [str(p) for p in paths]
     return [

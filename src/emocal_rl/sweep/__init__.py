@@ -1,0 +1,1 @@
+"""Sweeps: one recipe, named variants, several seeds; every point a run of its own, shared stages trained once."""
