@@ -56,7 +56,13 @@ def explain(error: ValidationError, tree: Any, root: type[BaseModel], where: Whe
     found: dict[Path, list[Any]] = {}
     for item in error.errors(include_url=False):
         found.setdefault(_path_in(tree, item["loc"], item["type"]), []).append(item)
-    return [line(where, path, _message(path, items, root)) for path, items in found.items()]
+    # of the branches of a union, the one that got further is the one that was meant
+    meant = {path: items for path, items in found.items() if not any(_inside(other, path) for other in found)}
+    return [line(where, path, _message(path, items, root)) for path, items in meant.items()]
+
+
+def _inside(path: Path, outer: Path) -> bool:
+    return len(path) > len(outer) and path[: len(outer)] == outer
 
 
 def by_line(text: str) -> tuple[bool, str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from emocal_rl.sweep.tasks import Task
 
 LOG = Path("logs") / "console.log"
 """What a run prints, inside its directory."""
+_EXCEPTION = re.compile(r"[\w.]*(Error|Exception|Exit)\b")
 
 
 class Outcome(NamedTuple):
@@ -45,7 +47,7 @@ class Local:
 
     def submit(self, task: Task) -> Future[Outcome]:
         """Start a process, which ends with this one."""
-        return self._pool.submit(train, task.path, task.parent and task.parent.path, self._hold)
+        return self._pool.submit(train, task.path, task.parent.path if task.parent else None, self._hold)
 
     def _hold(self, process: subprocess.Popen[bytes]) -> Callable[[], None]:
         self._running.add(process)
@@ -80,9 +82,9 @@ def train(
 
 
 def outcome(code: int, printed: str) -> Outcome:
-    """How a process ended that printed this: the reason is its first error line, else the last line.
+    """How a process ended that printed this: its first error line, else its exception, else the last line.
 
-    >>> outcome(2, "a\nerror: no such split\n")
+    >>> outcome(2, "error: no such split")
     Outcome(reason='no such split', again=False)
     >>> outcome(-9, "step 3")
     Outcome(reason='killed by signal 9 (too little memory?)', again=True)
@@ -93,4 +95,5 @@ def outcome(code: int, printed: str) -> Outcome:
         return Outcome(f"killed by signal {-code}" + (" (too little memory?)" if code == -9 else ""), True)
     lines = [line.strip() for line in printed.splitlines() if line.strip()]
     errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    return Outcome((errors or lines[-1:] or [f"exit code {code}"])[0], code not in (2, 130))
+    raised = [line for line in lines if _EXCEPTION.match(line)]
+    return Outcome((errors or raised[-1:] or lines[-1:] or [f"exit code {code}"])[0], code not in (2, 130))
