@@ -94,6 +94,7 @@ def test_parameters_and_weight_can_be_given(cli: Cli) -> None:
     assert "parameters: ratio=4, sharpness=4.0" in text
     assert "largest safe weight beside correct with weight 1: 5\n" in text
     assert "judged as <reward correct=1, cost_ratio=2; format emocaliber>" in text
+    assert "parameters: eps=1e-09" in cli("rewards", "log", "eps=1e-9").out
     assert "safe up to 0.109 times their weights" in cli("rewards", "log", "weight=2").out
     assert cli("rewards", "log", "weight=2", "--plot").code == 0
     assert json.loads(Path("log.json").read_text())["sound"] is False
@@ -103,6 +104,7 @@ def test_a_rule_of_ones_own_is_checked_in_words(own_rule: str, cli: Cli) -> None
     text = cli("rewards", own_rule).out
     assert "greedy: is declared proper and is not: a model that is" in text
     assert "The reward is improper: a model that is 70% sure is paid most for saying 99%." in text
+    assert "largest safe weight" not in text  # a rule that is not what it claims has none
 
 
 @pytest.mark.parametrize(("arguments", "line"), [
@@ -116,11 +118,88 @@ def test_a_rule_of_ones_own_is_checked_in_words(own_rule: str, cli: Cli) -> None
     ("log name=x", "reward.log: rule 'log' has no parameter 'name' (known: eps)"),
     ("rlcr k=2", "preset 'rlcr' is as published and takes no k"),
     ("nowhere:rule", "nowhere:rule: no module named 'nowhere' (is its folder on PYTHONPATH?)"),
+    ("nowhere:", "'nowhere:' is no address: write module:name"),
+    ("cost_ratio ratio=abc", "reward.cost_ratio: ratio must be positive, got 'abc'"),
+    ("log eps=abc", "reward.log: eps must lie in [0, 0.5), got 'abc'"),
+    ("threshold at=true", "reward.threshold: at must lie strictly between 0 and 1, got True"),
+    ("pseudospherical order=.inf", "reward.pseudospherical: order must be above 1, got inf"),
+    ("density weights=abc",
+     "reward.density: density: weights must be a list of finite numbers >= 0, not all 0, got 'abc'"),
+    ("mixed own=abc", "reward.brier: mixed: own must lie in [0, 1], got abc"),
 ])  # fmt: skip
 def test_mistakes_are_one_line_and_exit_code_2(arguments: str, line: str, cli: Cli) -> None:
     done = cli("rewards", *arguments.split())
     assert (done.code, done.err, done.out) == (2, f"error: {line}\n", "")
     assert list(Path().iterdir()) == []
+
+
+BROKEN = """
+import numpy as np
+from emocal_rl.rewards import Rule, rule
+
+@rule(proper=True, low=-1.0, high=0.0)
+def my_crash():
+    return Rule(right=lambda c: c.spam, wrong=lambda c: -c)
+
+@rule(proper=True, low=-1.0, high=0.0)
+def my_hole():
+    return Rule(right=lambda c: -np.sqrt(c - 0.5), wrong=lambda c: -c)
+
+@rule(proper=True, low=-1.0, high=0.0)
+def my_nothing():
+    pass
+
+@rule(proper=True, low=lambda q: -q, high=0.0)
+def my_bound(k=1.0):
+    return Rule(right=lambda c: c - 1, wrong=lambda c: -c)
+
+def plain(c, y):
+    return -abs(c - y)
+"""
+NEEDS = "from emocal_rl.rewards import rule\n@rule(proper=True, low=-1, high=0)\ndef needs(k, *, eps): pass\n"
+
+
+@pytest.fixture
+def broken_modules(here: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    texts = {"my_broken": BROKEN, "my_syntax": "def f(:\n", "my_import": "import nowhere\n", "my_needs": NEEDS}
+    for name, text in texts.items():
+        (here / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(here)
+    yield
+    for name in [name for name in RULES if name.startswith("my_")]:
+        del RULES[name]
+    for name in texts:
+        sys.modules.pop(name, None)
+
+
+@pytest.mark.parametrize(("address", "line"), [
+    ("my_broken:my_crash", "reward.my_crash: my_crash: right(c) fails on an array of confidences: AttributeError: "
+     "'numpy.ndarray' object has no attribute 'spam'"),
+    ("my_broken:my_hole", "reward.my_hole: my_hole: right(c) is not a number at c=0: clip c first"),
+    ("my_broken:my_nothing",
+     "rule 'my_nothing' returned None: it has to return Rule(right=..., wrong=...)"),
+    ("my_broken:my_bound",
+     "rule 'my_bound' cannot be made: TypeError: <lambda>() got an unexpected keyword argument 'k'"),
+    ("my_broken:plain", "my_broken:plain is not a rule: put @rule(...) above its definition"),
+    ("my_broken:plan", "my_broken:plan: module 'my_broken' has no 'plan'"),
+    ("my_syntax:f", "my_syntax:f: importing 'my_syntax' fails: SyntaxError: invalid syntax (my_syntax.py, line 1)"),
+    ("my_import:f", "my_import:f: importing 'my_import' fails: ModuleNotFoundError: No module named 'nowhere'"),
+    ("my_needs:needs", "rule 'needs': give every parameter a default value: k, eps"),
+])  # fmt: skip
+@pytest.mark.usefixtures("broken_modules")
+def test_a_rule_that_cannot_be_computed_is_one_line(address: str, line: str, cli: Cli) -> None:
+    done = cli("rewards", address)
+    assert (done.code, done.err, done.out) == (2, f"error: {line}\n", "")
+
+
+@pytest.mark.usefixtures("broken_modules")
+def test_a_broken_rule_in_a_recipe_is_one_line(cli: Cli) -> None:
+    override = "reward={correct: 1, mine: {use: 'my_broken:my_hole'}}"
+    done = cli("check", "--recipe", "grpo_brier", override)
+    assert done.code == 2
+    assert (
+        done.err == f"error: override {override}: reward.mine: my_hole: right(c) is not a number at c=0: clip c first\n"
+    )
 
 
 # Drawing

@@ -157,9 +157,9 @@ def _of_a_rule(row: Entry) -> list[str]:
     if not isinstance(row.made, Rule):
         return []
     lines = [f"parameters: {', '.join(f'{key}={value!r}' for key, value in row.made.params.items()) or 'none'}"]
-    if row.made.proper:
-        lines.append(f"largest safe weight beside correct with weight 1: {safe_weight(row.made):.4g}")
     problems = check_rule(row.made)
+    if row.made.proper and not problems:
+        lines.append(f"largest safe weight beside correct with weight 1: {safe_weight(row.made):.4g}")
     return lines + [f"problem: {problem}" for problem in problems]
 
 

@@ -24,6 +24,7 @@ def test_every_rule_of_the_catalogue_passes(name):
     (mine(lambda c: c - 1, lambda c: c - 1, proper=False), "a wrong answer must pay less the surer it was"),
     (mine(lambda c: 1.0, lambda c: -(c**2)), "right(c) has shape () for confidences of shape (101,)"),
     (mine(lambda c: np.sqrt(c - 0.5), lambda c: -c), "right(c) is not a number at c=0: clip c first"),
+    (mine(lambda c: c - 1, lambda c: -c if c > 0.5 else 0.0), "wrong(c) fails on an array of confidences: ValueError"),
 ])  # fmt: skip
 def test_what_will_go_wrong_is_said_in_words(rule, words):
     assert any(words in problem for problem in check_rule(rule)), check_rule(rule)

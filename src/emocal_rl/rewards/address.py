@@ -12,7 +12,8 @@ from emocal_rl.errors import UserError
 def locate(address: str) -> Any:
     """Import ``module:name`` (name may be dotted).
 
-    Raises UserError when the module or the name does not exist, or when the object was defined inside a function.
+    Raises UserError when the module or the name does not exist, when importing the module fails, or when the object was
+    defined inside a function.
 
     >>> locate("math:pi")
     3.141592653589793
@@ -20,18 +21,27 @@ def locate(address: str) -> Any:
     module, _, name = address.partition(":")
     if "<locals>" in name:
         raise UserError(f"{address}: define it at the top level of a module, so that other processes can find it")
-    try:
-        found: Any = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        # a module that exists but fails on an import of its own is a different mistake: show that one unchanged
-        if error.name is None or not (module == error.name or module.startswith(error.name + ".")):
-            raise
-        raise UserError(f"{address}: no module named {module!r} (is its folder on PYTHONPATH?)") from error
+    if not module or not name:
+        raise UserError(f"{address!r} is no address: write module:name")
+    found = _module(address, module)
     for part in name.split("."):
         if not hasattr(found, part):
             raise UserError(f"{address}: module {module!r} has no {part!r}")
         found = getattr(found, part)
     return found
+
+
+def _module(address: str, module: str) -> Any:
+    try:
+        return importlib.import_module(module)
+    except UserError:
+        raise
+    except Exception as error:
+        # a module that exists but fails on an import of its own is a different mistake
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing and (module == missing or module.startswith(missing + ".")):
+            raise UserError(f"{address}: no module named {module!r} (is its folder on PYTHONPATH?)") from error
+        raise UserError(f"{address}: importing {module!r} fails: {type(error).__name__}: {error}") from error
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

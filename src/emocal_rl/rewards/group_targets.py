@@ -17,6 +17,7 @@ from typing import Any
 
 from emocal_rl.errors import UserError
 from emocal_rl.rewards.address import did_you_mean
+from emocal_rl.rewards.rules.checks import is_number
 
 Combine = Callable[[Any, Any, int], Any]
 
@@ -81,7 +82,7 @@ def mixed(own: float = 0.5) -> GroupTarget:
     >>> mixed(own=0.5).of(1.0, 2.0, 4)
     0.875
     """
-    if not 0 <= own <= 1:
+    if not (is_number(own) and 0 <= own <= 1):
         raise UserError(f"mixed: own must lie in [0, 1], got {own}")
     share = own
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,8 @@ from emocal_rl.errors import UserError
 from emocal_rl.rewards.distributions import DISTRIBUTION_RULES, DistributionRule
 from emocal_rl.rewards.formats.core import Format
 from emocal_rl.rewards.group_targets import GroupTarget, find_target
-from emocal_rl.rewards.rules.core import RULES, Array, Rule, find
+from emocal_rl.rewards.rules.checks import is_number
+from emocal_rl.rewards.rules.core import RULES, Array, Rule, find, hundredths
 
 Spec = Mapping[str, Any]
 
@@ -32,7 +32,7 @@ def parse_terms(spec: Spec, form: Format) -> tuple[Term, ...]:
     """``{name: weight}`` or ``{name: {use: rule, weight: w, target: t, parameter: value}}`` -> terms.
 
     Raises one UserError that lists every problem: unknown rules, targets and parameters, weights that are not finite
-    numbers, rules that need more than the format states.
+    numbers, rules that need more than the format states, rules that fail or are not a number at some confidence.
     """
     if not isinstance(spec, Mapping) or not spec:
         raise UserError("reward: give at least one term, such as {correct: 1.0, brier: 1.0}")
@@ -50,7 +50,7 @@ def parse_terms(spec: Spec, form: Format) -> tuple[Term, ...]:
 def _term(name: str, value: Any, form: Format) -> Term:
     options = dict(value) if isinstance(value, Mapping) else {"weight": value}
     weight, target = options.pop("weight", 1.0), find_target(options.pop("target", "outcome"))
-    if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not math.isfinite(weight):
+    if not is_number(weight):
         raise UserError(f"the weight must be a finite number, got {weight!r}")
     rule: Rule | DistributionRule = find(str(options.pop("use", name)), RULES, DISTRIBUTION_RULES)(**options)
     _check_fit(rule, target, form)
@@ -65,6 +65,8 @@ def _check_fit(rule: Rule | DistributionRule, target: GroupTarget, form: Format)
             raise UserError(f"rule {rule.name!r} scores a distribution and takes no group target")
     elif rule.uses_confidence and not form.grid:
         raise UserError(f"rule {rule.name!r} needs a confidence, and format {form.name!r} states none")
+    else:
+        rule.arms(hundredths())  # raises what keeps it from being computed
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,12 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
-import yaml
-
 from emocal_rl.data.prompts import question
 from emocal_rl.data.rows import Row
 from emocal_rl.errors import UserError
 from emocal_rl.rewards import Format
 from emocal_rl.suggest import did_you_mean
+from emocal_rl.yaml_load import parse_value
 
 Key = tuple[str, int, str, str]
 
@@ -157,16 +156,13 @@ def open_engine(
 def parse_options(texts: Sequence[str], rule: str = "engine options are written key=value") -> dict[str, Any]:
     """``key=value`` texts as a mapping, values read as YAML. Raises UserError for a text that is none.
 
-    >>> parse_options(["max_model_len=512", "dtype=float32"])
-    {'max_model_len': 512, 'dtype': 'float32'}
+    >>> parse_options(["max_model_len=512", "dtype=float32", "eps=1e-9"])
+    {'max_model_len': 512, 'dtype': 'float32', 'eps': 1e-09}
     """
     found = {}
     for text in texts:
         key, sign, value = text.partition("=")
         if not sign or not key:
             raise UserError(f"{text}: {rule}")
-        try:
-            found[key] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise UserError(f"{text}: the value cannot be read as YAML") from None
+        found[key] = parse_value(value, text)
     return found

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from emocal_rl.errors import UserError
-from emocal_rl.rewards.incentive.honesty import best, expected, hundredths
-from emocal_rl.rewards.rules.core import Array, Declaration, Rule
+from emocal_rl.rewards.incentive.honesty import best, expected
+from emocal_rl.rewards.rules.core import Array, Declaration, Rule, hundredths
 
 
 def check_rule(rule: Rule | Declaration[Rule]) -> list[str]:
@@ -29,25 +29,12 @@ negated.
     bound = rule() if isinstance(rule, Declaration) else rule
     c = hundredths()
     try:
-        right, wrong = _arm(bound, "right", c), _arm(bound, "wrong", c)
+        right, wrong = bound.arms(c)
     except UserError as error:
         return list(error.lines)
     checks = (_finite, _direction, _range, _claim)
     found = [f"{bound.name}: {text}" for check in checks for text in check(bound, right, wrong)]
     return found + [f"{bound.name}: {text}" for text in _travels(bound)]
-
-
-def _arm(rule: Rule, name: str, c: Array) -> Array:
-    with np.errstate(all="ignore"):
-        values = np.asarray(getattr(rule, name)(c), dtype=float)
-    if values.shape != c.shape:
-        raise UserError(
-            f"{rule.name}: {name}(c) has shape {values.shape} for confidences of shape {c.shape}: it has to work "
-            "elementwise on arrays (np.zeros_like(c) for a constant)"
-        )
-    if np.isnan(values).any():
-        raise UserError(f"{rule.name}: {name}(c) is not a number at c={c[np.isnan(values)][0]:g}: clip c first")
-    return values
 
 
 def _finite(rule: Rule, right: Array, wrong: Array) -> list[str]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from emocal_rl.rewards.rules.core import Array, Rule
+from emocal_rl.rewards.rules.core import Array, Rule, hundredths
 from emocal_rl.rewards.terms import Arms
 
 TIE = 1e-9
@@ -51,11 +51,6 @@ def elicited(rule: Rule, beliefs: Sequence[float] | Array, grid: Sequence[float]
     p = np.asarray(beliefs, dtype=float)
     right, wrong, c = finite(rule(c, 1.0), rule(c, 0.0), c)
     return best(expected(right, wrong, p), c, p)[0]
-
-
-def hundredths() -> Array:
-    """0, 0.01, ..., 1."""
-    return np.arange(101) / 100
 
 
 def finite(right: Array, wrong: Array, grid: Array) -> tuple[Array, Array, Array]:

@@ -23,6 +23,11 @@ Curve = Callable[[Array], Any]
 Bound = float | Callable[..., float]
 
 
+def hundredths() -> Array:
+    """0, 0.01, ..., 1: the confidences that rules are checked at."""
+    return np.arange(101) / 100
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Declared:
     """What comes from a declaration, for every kind of rule.
@@ -70,6 +75,27 @@ class Rule(Declared):
             wrong = np.where(y < 1, (1 - y) * self.wrong(c), 0.0)
         return (right + wrong)[()]
 
+    def arms(self, confidence: Array) -> tuple[Array, Array]:
+        """right(c) and wrong(c) with c = confidence; UserError where one fails, is misshapen or is not a number."""
+        return _arm(self.name, "right", self.right, confidence), _arm(self.name, "wrong", self.wrong, confidence)
+
+
+def _arm(name: str, side: str, curve: Curve, c: Array) -> Array:
+    try:
+        with np.errstate(all="ignore"):
+            values = np.asarray(curve(c), dtype=float)
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        raise UserError(f"{name}: {side}(c) fails on an array of confidences: {what.rstrip('.')}") from error
+    if values.shape != c.shape:
+        raise UserError(
+            f"{name}: {side}(c) has shape {values.shape} for confidences of shape {c.shape}: it has to work "
+            "elementwise on arrays (np.zeros_like(c) for a constant)"
+        )
+    if np.isnan(values).any():
+        raise UserError(f"{name}: {side}(c) is not a number at c={c[np.isnan(values)][0]:g}: clip c first")
+    return values
+
 
 def _unit(name: str, what: str, values: ArrayLike) -> Array:
     array = np.asarray(values, dtype=np.float64)
@@ -94,6 +120,10 @@ class Declaration(Generic[R]):
         self.build, self.meta = build, meta
         self.name = build.__name__
         self.address = f"{build.__module__}:{build.__qualname__}"
+        code = build.__code__
+        names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        if bare := [name for name in names if name not in self.defaults]:
+            raise UserError(f"rule {self.name!r}: give every parameter a default value: {', '.join(bare)}")
 
     @property
     def defaults(self) -> dict[str, Any]:
@@ -109,15 +139,26 @@ class Declaration(Generic[R]):
         if unknown := [key for key in params if key not in known]:
             raise UserError(*[f"rule {self.name!r} has no parameter {key!r}{_hint(key, known)}" for key in unknown])
         bound = {**known, **params}
+        try:
+            return self._made(bound)
+        except UserError:
+            raise
+        except Exception as error:
+            # a mistake inside somebody's own declaration: its parameters, or low and high as functions of them
+            raise UserError(f"rule {self.name!r} cannot be made: {type(error).__name__}: {error}") from error
+
+    def _made(self, bound: dict[str, Any]) -> R:
         # build first: it refuses parameters that the range could not be computed for
-        built = self.build(**params)
+        built = self.build(**bound)
+        if not isinstance(built, Declared):
+            raise UserError(f"rule {self.name!r} returned {built!r}: it has to return Rule(right=..., wrong=...)")
         meta = {
             key: value(**bound) if key in ("low", "high", "strict") and callable(value) else value
             for key, value in self.meta.items()
         }
         if elicits := meta.get("elicits"):
             meta["elicits"] = functools.partial(elicits, **bound)
-        made: Any = replace(built, name=self.name, address=self.address, params=bound, **meta)  # type: ignore[type-var]
+        made: Any = replace(built, name=self.name, address=self.address, params=bound, **meta)
         finished: R = made
         return finished
 

@@ -54,13 +54,17 @@ def cost_ratio(ratio: float = 9.0, sharpness: float = 4.0) -> Rule:
 
 def _moments(weights: Sequence[float]) -> tuple[Array, Array]:
     """Per bin, the integrals of (1-t) m(t) and of t m(t)."""
-    edges, m = np.linspace(0, 1, len(weights) + 1), _normalised(weights)
+    m = _normalised(weights)
+    edges = np.linspace(0, 1, len(m) + 1)
     upper = m * (edges[1:] ** 2 - edges[:-1] ** 2) / 2
     return m * np.diff(edges) - upper, upper
 
 
 def _normalised(weights: Sequence[float]) -> Array:
-    m = np.asarray(weights, dtype=float)
+    try:
+        m = np.asarray(weights, dtype=float)
+    except (TypeError, ValueError):
+        m = np.array([np.nan])  # text, or lists of different lengths
     if m.ndim != 1 or not m.size or not np.isfinite(m).all() or m.min() < 0 or not m.sum() > 0:
         raise UserError(f"density: weights must be a list of finite numbers >= 0, not all 0, got {weights!r}")
     return np.asarray(m / m.mean())
@@ -81,7 +85,8 @@ def density(weights: Sequence[float] = (1.0, 1.0, 2.0, 4.0)) -> Rule:
     >>> density(weights=(1.0,))([0.5, 1.0], [1, 0]).round(3)
     array([-0.125, -0.5  ])
     """
-    edges, m = np.linspace(0, 1, len(weights) + 1), _normalised(weights)
+    m = _normalised(weights)
+    edges = np.linspace(0, 1, len(m) + 1)
     below = [np.concatenate([[0.0], moment.cumsum()]) for moment in _moments(weights)]
 
     def up_to(c: Array) -> tuple[Any, Any]:
