@@ -15,7 +15,7 @@ def is_number(value: Any) -> bool:
     >>> is_number(2), is_number("2"), is_number(True)
     (True, False, False)
     """
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
 
 
 def positive(**values: float) -> None:
