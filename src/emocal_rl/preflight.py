@@ -38,7 +38,7 @@ def reward_of(stage: Stage) -> Reward:
 
     A published reward has its own terms and floor, and the stage's format.
     """
-    grader = "votes" if stage.target == "votes" else "label"
+    grader = stage.grader or ("votes" if stage.target == "votes" else "label")
     if isinstance(stage.reward, str):
         return preset(stage.reward).reward(grader, format=stage.format)
     return Reward(stage.reward, format=stage.format, grader=grader)

@@ -35,15 +35,38 @@ class Data(_Part):
     """Use at most this many rows of each split; null for all."""
 
 
+class Lora(_Part):
+    """Low-rank adapters: few weights are trained and folded into the model when a stage ends."""
+
+    rank: int = Field(default=16, ge=1)
+    """Rank of an adapter."""
+    alpha: float = Field(default=32.0, gt=0)
+    """An adapter's output is multiplied by alpha / rank."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Dropout in front of an adapter."""
+    targets: Literal["language", "all"] | list[str] = "language"
+    """Linear layers that get one: those of the language model, all (vision tower and aligner too), or those of these
+    names, such as [q_proj, v_proj]."""
+
+
 class Model(_Part):
     """What is trained."""
 
     name: str = "tiny"
-    """tiny (the embedded model), the path of a checkpoint, or a model hub id."""
+    """tiny (the embedded model), smollm2 (a language model in a Python package), the path of a checkpoint or of a .gguf
+    file, or a model hub id."""
     checkpoint: str | None = None
     """Start the recipe's own stage from this checkpoint; the warm starts are skipped then."""
     threads: int | Literal["auto"] = "auto"
     """torch threads: a number, or auto (one for the tiny model, torch's default for any other)."""
+    lora: Lora | None = None
+    """Train low-rank adapters; null trains all weights that are not frozen."""
+    bits: Literal[4, 8] | None = None
+    """Load weights quantised to 4 or 8 bits (bitsandbytes, a GPU and lora needed); null for 16 bits on a GPU."""
+    min_pixels: int | None = Field(default=None, ge=1)
+    """Scale smaller pictures up to this many pixels (Qwen-VL only); null leaves the processor's limit."""
+    max_pixels: int | None = Field(default=None, ge=1)
+    """Scale larger pictures down to this many pixels (Qwen-VL only); null leaves the processor's limit."""
 
 
 class Evaluation(_Part):
@@ -55,6 +78,10 @@ class Evaluation(_Part):
     """Evaluate at most this many rows of each split; null for all."""
     batch_size: int = Field(default=64, ge=1)
     """Replies generated at a time."""
+    max_new_tokens: int = Field(default=96, ge=1)
+    """Longest reply."""
+    temperature: float = Field(default=0.0, ge=0)
+    """Sampling temperature of the replies; 0 is greedy."""
     bootstrap: int = Field(default=2000, ge=0)
     """Bootstrap resamples behind each interval; 0 for no intervals."""
 
@@ -119,6 +146,9 @@ class Stage(_Part):
     reward: dict[str, float | dict[str, Any]] | str = {}
     """term: weight, or term: {use: rule, weight: w, option: value}. Weight 0 is measured, not paid. Or the name of a
     published reward (see `emocal-rl rewards`): its terms and what it gives an unreadable reply. Only for RL."""
+    grader: str | None = None
+    """How an answer is graded, such as numeric, choice, or module:function; null for what `target` says: votes or
+    label."""
     credit: Literal["sequence", "segment", "exact"] = "sequence"
     """What a token is paid for: the whole reward (sequence); the calibration terms on the tokens of the confidence and
     the other terms on the rest (segment); or segment with the expected score of its digits (exact). Only for RL;
@@ -138,8 +168,12 @@ class Stage(_Part):
     """Where the confidences to imitate come from; null where the format states none. Only for sft."""
     augment: float = Field(default=0.0, ge=0)
     """How much to shift, turn, scale and recolour each training picture; 0 not at all, 1 the default amount."""
+    sampling: Literal["balanced", "shuffled"] = "balanced"
+    """Order of the rows: every majority label equally often, or every row once before any comes again."""
     freeze_vision: bool = False
     """Leave the vision tower as it is: what it knows of pictures unlike the stage's own is not unlearnt."""
+    freeze_aligner: bool = False
+    """Leave the layers between the vision tower and the language model as they are."""
     allow_unsound: bool = False
     """Train on a reward that `emocal-rl check` finds unsound; ablations need that."""
     trainer: dict[str, Any] = {}

@@ -201,6 +201,7 @@ def _stage_problems(stage: dict[str, Any]) -> Iterator[tuple[Path, str]]:
         yield ("ppo",), "only algorithm: ppo has it; remove the key"
     yield from _advantage_problems(algorithm, stage.get("credit", "sequence"), trainer)
     yield from _reward_problems(stage.get("format"), reward)
+    yield from _grader_problems(stage.get("grader"))
     if algorithm in trainer_keys.CONFIGS and isinstance(trainer, dict):
         yield from ((("trainer", key), message) for key, message in trainer_keys.problems(algorithm, trainer))
 
@@ -221,6 +222,16 @@ def _advantage_problems(algorithm: Any, credit: Any, trainer: Any) -> Iterator[t
             ("trainer", "scale_rewards"),
             f"{algorithm} has none and batch (got {scale!r}); group needs algorithm: grpo",
         )
+
+
+def _grader_problems(grader: Any) -> Iterator[tuple[Path, str]]:
+    from emocal_rl.rewards.graders.core import find_grader
+
+    try:
+        if isinstance(grader, str):
+            find_grader(grader)
+    except UserError as error:
+        yield ("grader",), str(error)
 
 
 def _reward_problems(form: Any, reward: Any) -> Iterator[tuple[Path, str]]:

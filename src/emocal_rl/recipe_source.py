@@ -48,16 +48,27 @@ def read(name_or_path: str, overrides: Sequence[str | Override], shared_keys: Co
 # Finding and reading a file
 
 
+SWEEPS = "recipes/sweeps"
+
+
 def packaged(folder: str = "recipes") -> dict[str, Path]:
-    """The recipes that come with the package, by name; with `folder="recipes/sweeps"` the sweeps."""
-    return {path.stem: path for path in sorted((Path(str(files("emocal_rl"))) / folder).glob("*.yaml"))}
+    """The recipes that come with the package, by name (`grpo_brier`, `emocaliber/stage_one`); or those in `SWEEPS`."""
+    root = _root(folder)
+    found = [path for path in root.rglob("*.yaml") if path.parent.name != "sweeps" or folder == SWEEPS]
+    found.sort(key=lambda path: (len(path.parts), path))
+    return {path.relative_to(root).with_suffix("").as_posix(): path for path in found}
+
+
+def _root(folder: str) -> Path:
+    return Path(str(files("emocal_rl"))) / folder
 
 
 def summary(path: Path) -> str:
     """What a recipe says about itself: the first line of its header comment, without the name."""
     first = path.read_text(encoding="utf-8").split("\n", 1)[0]
     text = first.lstrip("# ").strip() if first.startswith("#") else ""
-    return text.removeprefix(path.stem).lstrip(" -—:")
+    name = text.partition(":")[0]
+    return text.removeprefix(name if name.endswith(path.stem) else "").lstrip(" -—:")
 
 
 def find(name_or_path: str, beside: Path | None = None) -> Path:
@@ -75,7 +86,7 @@ def find(name_or_path: str, beside: Path | None = None) -> Path:
     stem = name_or_path.removesuffix(".yaml")
     if stem in shipped:
         return shipped[stem]
-    hint = did_you_mean(Path(stem).name, shipped, what="there are")
+    hint = did_you_mean(stem if "/" in stem else Path(stem).name, shipped, what="there are")
     raise UserError(f"no recipe '{name_or_path}'{hint} (list them: emocal-rl recipes)")
 
 
@@ -99,9 +110,8 @@ def read_file(path: Path, kind: str = "recipe", needed: str = "name, algorithm, 
 
 def _label(path: Path) -> str:
     """The path as the user would type it: packaged recipes by their name alone."""
-    if path in (packaged().get(path.stem), packaged("recipes/sweeps").get(path.stem)):
-        return path.name
-    return str(path)
+    inside = (path.relative_to(root) for root in map(_root, (SWEEPS, "recipes")) if path.is_relative_to(root))
+    return str(next(inside, path))
 
 
 def _kind(value: object) -> str:

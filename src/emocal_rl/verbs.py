@@ -164,11 +164,12 @@ def recipes(args: Namespace) -> None:
 
 
 def _copy(chosen: list[Path], folder: Path) -> None:
-    if taken := [str(folder / path.name) for path in chosen if (folder / path.name).exists()]:
+    places = {path: folder / f"{name}.yaml" for name, path in recipe_source.packaged().items() if path in chosen}
+    if taken := [place for place in places.values() if place.exists()]:
         raise UserError(*[f"{path} exists already; move it away or copy to another folder" for path in taken])
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in chosen:
-        print(shutil.copy(path, folder))
+    for path, place in places.items():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        print(shutil.copy(path, place))
 
 
 # data

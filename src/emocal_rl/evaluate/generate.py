@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from emocal_rl.data import Row
-from emocal_rl.data.prompts import chat
-from emocal_rl.models.load import image_token_ids
+from emocal_rl.data.prompts import chat, question
+from emocal_rl.models.load import image_token_ids, sees, tokenizer_of
 from emocal_rl.progress import stage_progress
 from emocal_rl.rewards import Format, Reward
 
@@ -41,14 +41,24 @@ def complete(
 
 def complete_batch(model: Any, processor: Any, rows: Sequence[Row], form: Format, options: dict[str, Any]) -> list[str]:
     """The completions of one batch, prompts padded on the left."""
-    prompts = [
-        processor.apply_chat_template(chat(row, form), tokenize=False, add_generation_prompt=True) for row in rows
-    ]
-    inputs = processor(text=prompts, images=[[row.image] for row in rows], return_tensors="pt", padding=True).to(
-        model.device, model.dtype
-    )
+    inputs = inputs_of(model, processor, rows, form)
     written = model.generate(**inputs, **options)[:, inputs["input_ids"].shape[1] :]
-    return list(processor.tokenizer.batch_decode(written, skip_special_tokens=True))
+    return list(tokenizer_of(processor).batch_decode(written, skip_special_tokens=True))
+
+
+def inputs_of(model: Any, processor: Any, rows: Sequence[Row], form: Format) -> Any:
+    """What the model reads for these rows: the prompts in its chat template, and the pictures if it takes any."""
+    prompts = [prompt_text(processor, row, form) for row in rows]
+    if not sees(processor):
+        return processor(text=prompts, return_tensors="pt", padding=True).to(model.device)
+    pictures = [[row.image] for row in rows]
+    return processor(text=prompts, images=pictures, return_tensors="pt", padding=True).to(model.device, model.dtype)
+
+
+def prompt_text(processor: Any, row: Row, form: Format) -> str:
+    """One prompt in the chat template; templates of models without eyes want the content as one text."""
+    messages = chat(row, form) if sees(processor) else [{"role": "user", "content": question(row, form)}]
+    return str(processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
 
 
 def records(rows: Sequence[Row], texts: Sequence[str], reward: Reward, stage: str, split: str) -> list[dict[str, Any]]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from emocal_rl.data.prompts import chat
 from emocal_rl.evaluate.engines.core import Request
+from emocal_rl.evaluate.generate import inputs_of
+from emocal_rl.models.load import tokenizer_of
 from emocal_rl.rewards.formats.reply import Reply, Span
 
 ANSWER, EXPECTED = "answer_probability", "expected_confidence"
@@ -26,7 +27,7 @@ def token_readouts(model: Any, processor: Any, request: Request, reply: Reply) -
     logs, tokens, offsets = log_probabilities(model, processor, request, reply.text)
     return {
         ANSWER: answer_probability(logs, tokens, offsets, reply.answer_span),
-        EXPECTED: expected_confidence(logs, processor.tokenizer, reply.text, offsets, reply.confidence_span),
+        EXPECTED: expected_confidence(logs, tokenizer_of(processor), reply.text, offsets, reply.confidence_span),
     }
 
 
@@ -37,9 +38,8 @@ def log_probabilities(model: Any, processor: Any, request: Request, text: str) -
     """
     import torch
 
-    prompt = processor.apply_chat_template(chat(request.row, request.form), tokenize=False, add_generation_prompt=True)
-    inputs = processor(text=[prompt], images=[[request.row.image]], return_tensors="pt").to(model.device, model.dtype)
-    cut = processor.tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+    inputs = inputs_of(model, processor, [request.row], request.form)
+    cut = tokenizer_of(processor)(text, add_special_tokens=False, return_offsets_mapping=True)
     start = inputs["input_ids"].shape[1]
     with torch.inference_mode():
         logits = model(**_followed_by(inputs, cut["input_ids"])).logits[0, start - 1 : -1]

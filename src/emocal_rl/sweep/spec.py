@@ -25,7 +25,6 @@ from emocal_rl.errors import UserError
 from emocal_rl.recipe_source import Override, Source
 from emocal_rl.suggest import did_you_mean
 
-FOLDER = "recipes/sweeps"
 Name = Annotated[str, StringConstraints(pattern=recipes.NAME)]
 
 
@@ -102,7 +101,7 @@ def load(name_or_path: str, overrides: Sequence[str] = (), seeds: Sequence[int] 
 
 def packaged() -> dict[str, Path]:
     """The sweeps that come with the package, by name."""
-    return recipe_source.packaged(FOLDER)
+    return recipe_source.packaged(recipe_source.SWEEPS)
 
 
 def find(name_or_path: str) -> Path:

@@ -14,6 +14,7 @@ from emocal_rl import files
 from emocal_rl.data import DataSet
 from emocal_rl.evaluate.generate import complete_batch
 from emocal_rl.models.load import image_token_ids
+from emocal_rl.models.lora import adapted
 from emocal_rl.rewards import Reward
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ class KeepBest(TrainerCallback):  # type: ignore[misc]
         unwrapped = self.trainer.accelerator.unwrap_model(model)
         form, size, was_training = self.reward.format, 64, unwrapped.training
         silent = image_token_ids(unwrapped, self.processor)
-        options = {"max_new_tokens": 96, "do_sample": False, "suppress_tokens": silent}
+        longest = self.trainer.args.max_completion_length or 96
+        options = {"max_new_tokens": longest, "do_sample": False, "suppress_tokens": silent}
         unwrapped.eval()
         with torch.inference_mode(), torch.random.fork_rng():
             texts = [
@@ -78,7 +80,17 @@ class KeepBest(TrainerCallback):  # type: ignore[misc]
         scored = self.reward(texts, [row.target() for row in self.rows])
         return round(-sum(row.terms["brier"] for row in scored) / len(scored), 6)
 
+    def recall(self) -> None:
+        """Put the best adapters back into the model, before they are folded in; a whole model is left to `restore`."""
+        model = self.trainer.accelerator.unwrap_model(self.trainer.model)
+        if adapted(model):
+            from peft import load_peft_weights, set_peft_model_state_dict
+
+            set_peft_model_state_dict(model, load_peft_weights(str(self.folder / "model")))
+
     def restore(self, folder: Path) -> None:
         """Put the best model's weights into a saved model's folder."""
+        if (self.folder / "model" / "adapter_config.json").exists():
+            return
         for path in (self.folder / "model").iterdir():
             shutil.copy(path, folder / path.name)

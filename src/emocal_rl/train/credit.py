@@ -16,6 +16,7 @@ from trl import GRPOTrainer
 
 from emocal_rl.adapters.trl import TrlReward
 from emocal_rl.errors import UserError
+from emocal_rl.models.load import tokenizer_of
 from emocal_rl.rewards import Scored
 
 OUTCOME_TERMS = ("correct", "well_formed")
@@ -135,4 +136,4 @@ class SegmentGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         return torch.tensor(advantages, dtype=torch.float32, device=output["completion_ids"].device)
 
     def _decode(self, ids: Sequence[int]) -> str:
-        return str(self.processing_class.tokenizer.decode(ids, skip_special_tokens=True))
+        return str(tokenizer_of(self.processing_class).decode(ids, skip_special_tokens=True))

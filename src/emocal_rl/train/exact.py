@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from emocal_rl.models.load import tokenizer_of
 from emocal_rl.rewards import Reward, Scored
 from emocal_rl.train.credit import EPSILON, SegmentGRPOTrainer, parts, token_range
 
@@ -62,7 +63,7 @@ class ExactGRPOTrainer(SegmentGRPOTrainer):
     def __init__(self, *args: Any, digit_entropy: float = 0.0, digit_weight: float = 1.0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._entropy, self._weight = digit_entropy, digit_weight
-        tokenizer = self.processing_class.tokenizer
+        tokenizer = tokenizer_of(self.processing_class)
         self._digits = torch.tensor(tokenizer.convert_tokens_to_ids(list(DIGITS)), device=self.accelerator.device)
 
     def _token_advantages(self, output: Any) -> Any:

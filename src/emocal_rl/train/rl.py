@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from emocal_rl.data import DataSet, visits
+from emocal_rl.data import DataSet
 from emocal_rl.models.load import image_token_ids
 from emocal_rl.preflight import reward_of
 from emocal_rl.train.best import KeepBest
@@ -14,7 +14,7 @@ from emocal_rl.train.grpo import StopUnreadable, grpo_plan
 from emocal_rl.train.monitors import MonitoredReward, Watch
 from emocal_rl.train.ppo import ppo_plan
 from emocal_rl.train.rloo import rloo_plan
-from emocal_rl.train.stage import arguments, fit, save
+from emocal_rl.train.stage import adapter, arguments, fit, save, training_rows
 
 if TYPE_CHECKING:
     from emocal_rl.recipe import Recipe, Stage
@@ -32,10 +32,11 @@ def train_rl(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, 
     args.save_steps = whole_generations(args)
     reward = reward_of(stage)
     scorer = MonitoredReward(reward, annotator_seed=recipe.seed if stage.target == "annotator" else None)
-    rows = visits(data.split(stage.split), prompts_needed(args), recipe.seed)
+    rows = training_rows(stage, data, prompts_needed(args), recipe.seed)
     examples = dataset(rows, lambda row: rl_example(row, reward.format), stage.augment, recipe.seed)
+    extra = plan.extra | adapter(recipe, model)
     trainer = plan.trainer(
-        model=model, reward_funcs=scorer, args=args, train_dataset=examples, processing_class=processor, **plan.extra
+        model=model, reward_funcs=scorer, args=args, train_dataset=examples, processing_class=processor, **extra
     )
     trainer.add_callback(StopUnreadable(stage.name))
     trainer.add_callback(Watch(stage.name, lambda alert: run.update(alerts=alerts(run, alert))))
@@ -43,6 +44,8 @@ def train_rl(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, 
         keep = KeepBest(stage.early_stop, stage, data, trainer, processor, run.path / "best" / stage.name)
         trainer.add_callback(keep)
     fit(trainer, stage, run)
+    if stage.early_stop:
+        keep.recall()
     save(trainer, processor, run, stage)
     if stage.early_stop:
         keep.restore(run.model_dir(stage.name))

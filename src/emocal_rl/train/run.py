@@ -15,7 +15,7 @@ from emocal_rl.data import load as load_data
 from emocal_rl.evaluate.generate import complete, records
 from emocal_rl.evaluate.pictures import picture_of
 from emocal_rl.evaluate.report import write_report
-from emocal_rl.models.load import freeze_vision, use_threads
+from emocal_rl.models.load import freeze_aligner, freeze_vision, limit_pixels, place, use_threads
 from emocal_rl.models.load import load as load_model
 from emocal_rl.rewards import FORMATS, Reward
 from emocal_rl.train.labelers import hit_rate
@@ -50,9 +50,12 @@ def train_stage(recipe: Recipe, stage: Stage, run: Run, data: DataSet, start: st
     """Load what the stage starts from, make its labels, train it, save it."""
     began = time.monotonic()
     run.start_stage(stage.name)
-    model, processor = load_model(start)
+    model, processor = load_model(start, recipe.model.bits)
+    limit_pixels(processor, recipe.model.min_pixels, recipe.model.max_pixels)
     if stage.freeze_vision:
         freeze_vision(model)
+    if stage.freeze_aligner:
+        freeze_aligner(model)
     if stage.algorithm == "sft":
         train_sft(recipe, stage, run, data, model, processor, confidences(recipe, stage, run, data, model, processor))
     else:
@@ -83,11 +86,15 @@ def evaluate_stage(recipe: Recipe, stage: Stage, run: Run, data: DataSet) -> Non
     if not missing or FORMATS[stage.format].states == "nothing":
         return
     model, processor = load_model(str(run.model_dir(stage.name)))
-    reward = Reward({"correct": 1.0, "brier": 0.0}, format=stage.format, grader="votes")
+    place(model)
+    reward = Reward({"correct": 1.0, "brier": 0.0}, format=stage.format, grader=stage.grader or "votes")
+    how = recipe.evaluation
+    options: dict[str, Any] = {"batch_size": how.batch_size, "max_new_tokens": how.max_new_tokens}
+    options |= {"temperature": how.temperature, "seed": recipe.seed}
     for split in missing:
         rows = data.split(split)[: recipe.evaluation.limit]
         name = f"{stage.name} on {split}"
-        texts = complete(model, processor, rows, reward.format, batch_size=recipe.evaluation.batch_size, label=name)
+        texts = complete(model, processor, rows, reward.format, label=name, **options)
         found = records(rows, texts, reward, stage.name, split)
         files.write_jsonl(run.records_path(stage.name, split), found)
 

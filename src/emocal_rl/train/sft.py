@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from emocal_rl.data import DataSet, visits
+from emocal_rl.data import DataSet
 from emocal_rl.rewards import FORMATS
 from emocal_rl.train.examples import dataset, sft_example
-from emocal_rl.train.stage import arguments, fit, save
+from emocal_rl.train.stage import adapter, arguments, fit, save, training_rows
 
 if TYPE_CHECKING:
     from emocal_rl.recipe import Recipe, Stage
@@ -27,9 +27,10 @@ def train_sft(
 
     args = SFTConfig(**arguments(stage, run, recipe.seed, max_length=None, shuffle_dataset=False))
     form = FORMATS[stage.format]
-    rows = visits(data.split(stage.split), examples_needed(args), recipe.seed)
+    rows = training_rows(stage, data, examples_needed(args), recipe.seed)
     examples = dataset(rows, lambda row: sft_example(row, form, labels.get(row.id)), stage.augment, recipe.seed)
-    trainer = SFTTrainer(model=model, args=args, train_dataset=examples, processing_class=processor)
+    extra = adapter(recipe, model)
+    trainer = SFTTrainer(model=model, args=args, train_dataset=examples, processing_class=processor, **extra)
     fit(trainer, stage, run)
     save(trainer, processor, run, stage)
 

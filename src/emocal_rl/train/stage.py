@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from transformers import PrinterCallback, TrainerCallback
 
 from emocal_rl.checkpoints import step_of
+from emocal_rl.data import DataSet, Row, visits
+from emocal_rl.models.lora import adapted, lora_config, save_merged
 from emocal_rl.progress import stage_progress
 
 if TYPE_CHECKING:
-    from emocal_rl.recipe import Stage
+    from emocal_rl.recipe import Recipe, Stage
     from emocal_rl.run import Run
 
 
@@ -47,6 +51,24 @@ def arguments(stage: Stage, run: Run, seed: int, **ours: Any) -> dict[str, Any]:
         **ours,
         **stage.trainer,
     }
+
+
+def training_rows(stage: Stage, data: DataSet, count: int, seed: int) -> Iterator[Row]:
+    """`count` rows of the stage's split, in the order that `sampling` says."""
+    rows = data.split(stage.split)
+    return visits(rows, count, seed) if stage.sampling == "balanced" else shuffled(rows, count, seed)
+
+
+def shuffled(rows: Sequence[Row], count: int, seed: int) -> Iterator[Row]:
+    """`count` rows in shuffled rounds: every row comes once before any comes again."""
+    random = np.random.default_rng(seed)
+    for start in range(0, count, len(rows)):
+        yield from (rows[i] for i in random.permutation(len(rows))[: count - start])
+
+
+def adapter(recipe: Recipe, model: Any) -> dict[str, Any]:
+    """The trainer argument that puts LoRA adapters on the model; none without them."""
+    return {} if recipe.model.lora is None else {"peft_config": lora_config(model, recipe.model.lora)}
 
 
 # Which of the trainer's numbers stand beside the progress bar, and under what name.
@@ -92,7 +114,11 @@ def fit(trainer: Any, stage: Stage, run: Run) -> None:
 
 
 def save(trainer: Any, processor: Any, run: Run, stage: Stage) -> None:
-    """The finished stage's model and processor, as a folder that loads anywhere."""
-    folder = str(run.model_dir(stage.name))
-    trainer.save_model(folder)
-    processor.save_pretrained(folder)
+    """The finished stage's model and processor, as a folder that loads anywhere; adapters are folded in."""
+    folder = run.model_dir(stage.name)
+    model = trainer.accelerator.unwrap_model(trainer.model)
+    if not adapted(model):
+        trainer.save_model(str(folder))
+    elif trainer.is_world_process_zero():
+        save_merged(model, folder)
+    processor.save_pretrained(str(folder))

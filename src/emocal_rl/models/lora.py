@@ -1,0 +1,80 @@
+"""Low-rank adapters (Hu et al., LoRA, 2021) through PEFT: which layers get one, and folding them into the weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emocal_rl.errors import UserError
+from emocal_rl.models.load import aligner_of, load
+
+if TYPE_CHECKING:
+    from emocal_rl.recipe import Lora
+
+ADAPTER = "adapter"
+"""Folder inside a finished stage's model that keeps its adapter; the model itself has it folded in."""
+
+
+def lora_config(model: Any, lora: Lora) -> Any:
+    """PEFT's configuration for this model.
+
+    Raises:
+        UserError: no layer of the model is called as `lora.targets` says.
+    """
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=target_layers(model, lora.targets),
+        task_type="CAUSAL_LM",
+    )
+
+
+def target_layers(model: Any, targets: str | list[str]) -> list[str]:
+    """Full names of the linear layers that get an adapter: those of the language model, all, or those named.
+
+    The output layer never gets one: TRL computes log-probabilities from its weights alone.
+    """
+    from torch.nn import Linear
+
+    outputs = model.get_output_embeddings()
+    seeing = set() if targets != "language" else _seeing(model)
+    names = [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, Linear) and module is not outputs and id(module) not in seeing
+    ]
+    if isinstance(targets, list):
+        names = [name for name in names if name.rpartition(".")[2] in targets]
+    if not names:
+        raise UserError(f"model.lora.targets: {type(model).__name__} has no linear layer called {', '.join(targets)}")
+    return names
+
+
+def _seeing(model: Any) -> set[int]:
+    """Ids of all modules of the vision tower and the aligner."""
+    tower = model.get_encoder(modality="image")
+    parts = [*aligner_of(model), *([] if tower is model else [tower])]
+    return {id(module) for part in parts for module in part.modules()}
+
+
+def adapted(model: Any) -> bool:
+    """Whether a model carries a LoRA adapter."""
+    return hasattr(model, "peft_config")
+
+
+def save_merged(model: Any, folder: Path) -> None:
+    """Save the adapter into ``folder/adapter`` and the model with the adapter folded in into `folder`.
+
+    Quantised weights are read anew as full numbers first: folding into four bits would round the adapter away.
+    """
+    from peft import PeftModel
+
+    model.save_pretrained(folder / ADAPTER)
+    base = model.get_base_model()
+    if getattr(base, "quantization_method", None) is not None:
+        whole, _ = load(base.config._name_or_path)
+        model = PeftModel.from_pretrained(whole, folder / ADAPTER)
+    model.merge_and_unload().save_pretrained(folder)
