@@ -6,25 +6,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
-
 from emocal_rl import files
 from emocal_rl.errors import UserError
+from emocal_rl.evaluate.comparison_figure import dumbbells
 from emocal_rl.evaluate.findings import between, number, percent
 from emocal_rl.evaluate.markup import document, figure, headline, paragraphs, text
 from emocal_rl.evaluate.page import file_name
-from emocal_rl.evaluate.seeds import RIVALS, Entry, Measured, entries, group, resamples_of, split_result
+from emocal_rl.evaluate.seeds import RIVALS, Entry, entries, resamples_of, split_result
 from emocal_rl.evaluate.tables import LABELS, SHARES, shown, spread, table
-from emocal_rl.evaluate.theme import AFTER, BASE, BEFORE, BOUND, INK, MUTED, PAPER, RULE, grid, save, sheet, style
 
 TABLE = ("brier", "ece_10", "auroc", "accuracy", "overconfidence", "parse_rate")
-PANELS = (
-    ("brier", "Brier score  (lower is better)"),
-    ("overconfidence", "mean confidence minus accuracy"),
-    ("auroc", "AUROC  (higher is better)"),
-)
 
 
 def compare_runs(
@@ -46,7 +37,7 @@ def compare_runs(
             "these runs share no evaluated rows with a stage before and after; evaluate them on the same splits"
         )
     numbers = _numbers(runs, {s: n for s, (_, n) in results.items()}, count)
-    drawn = {s: _figure(m, n["label"], output / "figures" / f"comparison_{file_name(s)}.png")
+    drawn = {s: dumbbells(m, n["label"], output / "figures" / f"comparison_{file_name(s)}.png")
              for s, (m, n) in results.items()}  # fmt: skip
     files.write_json(output / "comparison.json", numbers)
     files.write_text(output / "comparison.html", _page(numbers, drawn))
@@ -107,9 +98,15 @@ def _word(better: bool | None) -> str:
 def _contrast(first: str, second: str, c: Mapping[str, Any], where: str) -> str:
     gap, brier = c["overconfidence"], c["brier"]
     return (
-        f"{where.capitalize()}, {second} instead of {first}: Brier {_difference(brier)} ({_word(brier['better'])}), "
+        f"{where.capitalize()}, {second} instead of {first}: "
+        f"Brier {_difference(brier)} ({_word(brier['better'])}{_p(brier)}), "
         f"mean confidence minus accuracy {_difference(gap)}."
     )
+
+
+def _p(found: Mapping[str, Any]) -> str:
+    p = found["p_holm"]
+    return "" if p is None else f", Holm p {'< 0.001' if p < 0.001 else f'{p:.3f}'}"
 
 
 def _page(numbers: Mapping[str, Any], drawn: Mapping[str, bytes]) -> str:
@@ -123,7 +120,8 @@ def _method(numbers: Mapping[str, Any]) -> str:
     return (
         f"Intervals: 95%, {numbers['resamples']} resamples. Of one run: clusters of rows are resampled, both stages on "
         "the same draw. Pooled: clusters and runs are resampled, crossed, the spread over runs widened by "
-        "sqrt(S / (S - 1)). Only rows that every run was evaluated on are used."
+        "sqrt(S / (S - 1)). Between variants: runs of the same seed are paired; p-values are of this bootstrap, "
+        "adjusted by Holm over the variants. Only rows that every run was evaluated on are used."
     )
 
 
@@ -176,72 +174,6 @@ def _change(metric: str, first: float | None, second: float | None, d: Mapping[s
     change = number(None if d["value"] is None else scale * d["value"], 1 if scale == 100 else 3)
     line = "".join(f'<span class="d {kind}">{x}</span>' for x in (change, spread(metric, d["low"], d["high"])))
     return f"<td>{shown(metric, first)} → <b>{shown(metric, second)}</b>{line}{word}</td>"
-
-
-def _figure(runs: Sequence[Measured], label: str, path: Path) -> bytes:
-    groups = group(runs)
-    count = len(runs) + 2 * len(groups)
-    with style():
-        drawing = sheet(11.2, 1.5 + 0.3 * count)
-        drawing.get_layout_engine().set(w_pad=0.12)  # type: ignore[union-attr,call-arg]
-        axes = drawing.subplots(1, len(PANELS), sharey=True)
-        numbers = {metric: _panel(ax, groups, metric, title) for ax, (metric, title) in zip(axes, PANELS, strict=True)}
-        axes[0].set_title(f"{label.capitalize()}\n{PANELS[0][1]}", fontsize=9.5, fontweight="normal")
-        drawing.legend(handles=_legend(), loc="outside upper left", ncols=5)
-        return save(drawing, path, numbers)
-
-
-def _panel(ax: Axes, groups: Mapping[str, Sequence[Measured]], metric: str, title: str) -> dict[str, Any]:
-    ticks: list[tuple[float, str]] = []
-    numbers: dict[str, Any] = {}
-    y = 0.0
-    for variant, runs in groups.items():
-        mean = [float(np.mean([m.values[s][metric] for m in runs])) for s in ("before", "after")]
-        _dumbbell(ax, y, mean[0], mean[1], size=9, marker="D")
-        ticks.append((y, variant))
-        numbers[variant] = {"before": mean[0], "after": mean[1], "runs": {}}
-        for run in runs:
-            y -= 1
-            values = [run.values[s][metric] for s in ("before", "after")]
-            _dumbbell(ax, y, values[0], values[1], size=5.5, marker="")
-            ticks.append((y, run.entry.name))
-            numbers[variant]["runs"][run.entry.name] = values
-        y -= 1.6
-    _lines(ax, next(iter(groups.values())), metric)
-    ax.set_yticks([t for t, _ in ticks], [name for _, name in ticks])
-    ax.set_ylim(y + 0.8, 0.9)
-    ax.set_title(title, fontsize=9.5, fontweight="normal")
-    ax.tick_params(axis="y", length=0)
-    ax.spines["left"].set_visible(False)
-    grid(ax, "x")
-    return numbers
-
-
-def _dumbbell(ax: Axes, y: float, before: float, after: float, size: float, marker: str) -> None:
-    ax.plot([before, after], [y, y], color=MUTED if marker else RULE, linewidth=2.2, zorder=2, solid_capstyle="round")
-    for value, colour, own in ((before, BEFORE, "s"), (after, AFTER, "o")):
-        ax.plot([value], [y], marker=marker or own, markersize=size, color=colour, markeredgecolor=PAPER, zorder=3)
-
-
-def _lines(ax: Axes, runs: Sequence[Measured], metric: str) -> None:
-    """The Bayes bound and the constant base rate as vertical lines (for over-confidence: zero)."""
-    if metric == "overconfidence":
-        ax.axvline(0, color=INK, linewidth=0.9, dashes=(4, 3), zorder=1)
-        return
-    for system, colour, dashes in (("bayes", BOUND, (2, 2)), ("before+constant", BASE, (5, 2))):
-        if all(system in m.values for m in runs):
-            value = float(np.mean([m.values[system][metric] for m in runs]))
-            ax.axvline(value, color=colour, linewidth=1.1, dashes=dashes, zorder=1)
-
-
-def _legend() -> list[Line2D]:
-    return [
-        Line2D([], [], color=BEFORE, marker="s", linestyle="none", label="before"),
-        Line2D([], [], color=AFTER, marker="o", linestyle="none", label="after"),
-        Line2D([], [], color=MUTED, marker="D", linestyle="none", label="mean of a variant"),
-        Line2D([], [], color=BOUND, dashes=(2, 2), label="Bayes bound"),
-        Line2D([], [], color=BASE, dashes=(5, 2), label="constant base rate"),
-    ]
 
 
 def comparison_lines(numbers: Mapping[str, Any]) -> list[str]:

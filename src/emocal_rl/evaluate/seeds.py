@@ -14,13 +14,13 @@ from emocal_rl.errors import UserError
 from emocal_rl.evaluate.analysis import dig, fitting_split, recipe_of, split_label
 from emocal_rl.evaluate.bounds import bayes_sample
 from emocal_rl.evaluate.cells import Array, Sample
-from emocal_rl.evaluate.compare import Difference, paired, pooled_replicates, verdict
+from emocal_rl.evaluate.compare import Difference, paired
+from emocal_rl.evaluate.contrasts import METRICS, contrasts, pooled
 from emocal_rl.evaluate.intervals import Resampler, interval
 from emocal_rl.evaluate.measure import MEASURES
 from emocal_rl.evaluate.records import Records, RunFiles, read_run
 from emocal_rl.evaluate.systems import fitted
 
-METRICS = ("brier", "ece_10", "smece", "auroc", "accuracy", "overconfidence", "parse_rate")
 RIVALS = {"before+constant": "constant base rate", "before+isotonic": "before, isotonic"}
 
 
@@ -134,23 +134,6 @@ def _samples(entry: Entry, before: Records, after: Records) -> dict[str, Sample]
     return samples
 
 
-def pooled(values: Sequence[float], replicates: Sequence[Array], metric: str | None = None) -> dict[str, Any]:
-    """Mean over runs with its interval over runs and rows, JSON-ready. With ``metric``, values are differences of it:
-    the verdict and the number of runs that went the better way come along."""
-    mean = float(np.mean(values))
-    low, high = interval(mean, pooled_replicates(np.stack(replicates)), "percentile")
-    found: dict[str, Any] = {
-        "value": mean if np.isfinite(mean) else None,
-        "low": low,
-        "high": high,
-        "runs": len(values),
-    }
-    if metric is not None:
-        sign = {"higher": 1, "lower": -1, "none": 0}[MEASURES[metric].direction]
-        found |= {"better": verdict(metric, low, high), "better_runs": int(sum(sign * v > 0 for v in values))}
-    return found
-
-
 def variant_summary(runs: Sequence[Measured]) -> dict[str, Any]:
     """Pooled numbers of one variant on one split: before, after, their difference, and after against the rivals."""
     found: dict[str, Any] = {"runs": [m.entry.name for m in runs]}
@@ -173,22 +156,6 @@ def _pooled_difference(runs: Sequence[Measured], rival: str, metric: str) -> dic
     values = [m.values["after"][metric] - m.values[rival][metric] for m in runs]
     drawn = [m.replicates["after"][metric] - m.replicates[rival][metric] for m in runs]
     return pooled(values, drawn, metric)
-
-
-def contrast(first: Sequence[Measured], second: Sequence[Measured]) -> dict[str, dict[str, Any]]:
-    """After training, second variant minus first, metric by metric; rows are paired, runs are not."""
-    found = {}
-    for metric in METRICS:
-        sides = [
-            ([m.values["after"][metric] for m in g], [m.replicates["after"][metric] for m in g])
-            for g in (first, second)
-        ]
-        value = float(np.mean(sides[1][0]) - np.mean(sides[0][0]))
-        drawn = [pooled_replicates(np.stack(r), seed=i) for i, (_, r) in enumerate(sides)]
-        low, high = interval(value, drawn[1] - drawn[0], "percentile")
-        found[metric] = {"value": value if np.isfinite(value) else None, "low": low, "high": high}
-        found[metric]["better"] = verdict(metric, low, high)
-    return found
 
 
 def resamples_of(runs: Sequence[Entry]) -> int:
@@ -216,14 +183,13 @@ def split_result(runs: Sequence[Entry], split: str, resamples: int) -> tuple[lis
     resampler = Resampler.clustered(clusters, resamples)
     found = [measured(entry, split, ids, resampler) for entry in runs]
     groups = group(found)
-    first = next(iter(groups))
     return found, {
         "label": split_label(split),
         "rows": len(ids),
         "clusters": len(set(clusters)),
         "runs": {m.entry.name: _run_numbers(m) for m in found},
         "variants": {name: variant_summary(members) for name, members in groups.items()},
-        "contrasts": {name: contrast(groups[first], members) for name, members in groups.items() if name != first},
+        "contrasts": contrasts(groups),
     }
 
 

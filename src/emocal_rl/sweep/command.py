@@ -116,16 +116,15 @@ def summary(states: Sequence[State], plan: Plan) -> dict[str, Any]:
 
 
 def compare(states: Sequence[State], plan: Plan, out: Path) -> list[str]:
-    """Compare the finished points, variant by variant, the baseline first; what to print."""
+    """Write the report of the finished points; what to print."""
     done = {state.task.name: state.task.path for state in states if state.status == "done"}
-    order = [plan.baseline, *(name for name in plan.variants if name != plan.baseline)]
-    points = [p for name in order for p in plan.points if p.variant == name and p.name in done]
-    if len(points) < 2:
-        return [f"{len(points)} of {len(plan.points)} points are finished; a comparison needs two"]
-    from emocal_rl.evaluate.report import compare_runs, comparison_lines
+    finished = sum(point.name in done for point in plan.points)
+    if finished < 2:
+        return [f"{finished} of {len(plan.points)} points are finished; a comparison needs two"]
+    from emocal_rl.sweep.report import report_lines, write_report
 
     try:
-        numbers = compare_runs([done[p.name] for p in points], out, labels=[p.variant for p in points])
+        numbers = write_report(plan, done, out)
     except UserError as error:
         return [f"no comparison: {line}" for line in error.lines]
-    return [*comparison_lines(numbers), f"report: {out / 'comparison.html'}"]
+    return [*report_lines(numbers), f"report: {out / 'report.html'}"]
