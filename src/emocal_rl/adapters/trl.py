@@ -60,8 +60,8 @@ def __getattr__(name: str) -> TrlFunction:
 class TrlReward:
     """A Reward of your own as it is, for GRPOTrainer and RLOOTrainer: raw totals, and mistakes in the data raise.
 
-    The data set's columns `candidates`, `votes` and `label` (those the grader needs) make the target.  The calibration
-    of the batch is logged as `train/...`; it is never part of the reward.
+    The data set's columns `candidates`, `votes`, `label` (those the grader needs) and `aliases` make the target.  The
+    calibration of the batch is logged as `train/...`; it is never part of the reward.
 
     Examples:
         >>> reward = TrlReward(Reward({"correct": 1.0, "brier": 1.0}, format="emocaliber", grader="label"))
@@ -69,7 +69,7 @@ class TrlReward:
         [-1.0]
     """
 
-    COLUMNS = ("candidates", "votes", "label")
+    COLUMNS = ("candidates", "votes", "label", "aliases")
 
     def __init__(self, reward: Reward, annotator_seed: int | None = None) -> None:
         """`annotator_seed`: judge every completion by one annotator drawn from its row's votes, not by `label`.
@@ -89,9 +89,8 @@ class TrlReward:
     ) -> list[float | None]:
         """Totals, one for each completion; None (left out by TRL) where the row cannot be graded."""
         present = [name for name in self.COLUMNS if columns.get(name) is not None]
-        targets = [
-            dict(zip(present, values, strict=True)) for values in zip(*(columns[name] for name in present), strict=True)
-        ]
+        rows = zip(*(columns[name] for name in present), strict=True)
+        targets = [{k: v for k, v in zip(present, row, strict=True) if v is not None} for row in rows]
         if self.annotator_seed is not None:
             step = 0 if trainer_state is None else trainer_state.global_step
             draw = np.random.default_rng([self.annotator_seed, step])
@@ -105,7 +104,7 @@ class TrlReward:
         return [row.total for row in scored]
 
 
-def drawn_label(candidates: Sequence[str], votes: Sequence[int], random: np.random.Generator) -> str:
+def drawn_label(candidates: Sequence[str], votes: Sequence[float], random: np.random.Generator) -> str:
     """The label of one annotator, drawn at random: unbiased for the whole distribution under any scoring rule."""
     share = np.array(votes, float)
     return str(random.choice(candidates, p=share / share.sum()))

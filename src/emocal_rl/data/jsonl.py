@@ -73,7 +73,7 @@ def to_row(entry: dict[str, Any], root: Path) -> Row:
         raise UserError(f"image {picture} cannot be read: {problem}") from None
     return Row(
         id=str(entry["id"]),
-        image=image,
+        source=image,
         question=str(entry["question"]),
         candidates=candidates,
         votes=votes(entry, candidates),

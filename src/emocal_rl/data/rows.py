@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from PIL.Image import Image
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from emocal_rl.data.pictures import Source, open_picture
 
 
 @dataclass(frozen=True)
@@ -19,32 +20,44 @@ class Row:
 
     Attributes:
         id: unique within the data set, stable between releases.
-        image: the picture (PIL, RGB).
+        source: the picture: in memory (PIL), a path that is opened when `image` is asked for, or None for text alone.
         question: what is asked about it, without the format's instruction.
         candidates: the closed label set.
-        votes: how many people chose each candidate, parallel to `candidates`.
+        votes: how many people chose each candidate, or the shares of them, parallel to `candidates`.
         cluster: rows of one cluster share what they show and are not independent (intervals resample clusters).
         style: who drew it, or "" where that has no meaning.
         parts: what can be seen in the picture, by reasoning part; used to write structured reasoning.
+        aliases: other names of the candidates, which count as answers too: spellings, labels of other taxonomies.
+        confidence: what the data set itself states for its label, in (0, 1); None where it states none.
+        prompt: the whole prompt, format's instruction included, where the data set's own is to be used; else "".
     """
 
     id: str
-    image: Image
+    source: Source
     question: str
     candidates: tuple[str, ...]
-    votes: tuple[int, ...]
+    votes: tuple[float, ...]
     cluster: str
     style: str = ""
-    parts: dict[str, str] = field(default_factory=dict)
+    parts: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    confidence: float | None = None
+    prompt: str = ""
+
+    @property
+    def image(self) -> Image:
+        """The picture (PIL, RGB), decoded anew each time where it is a file.  Raises UserError where it is broken."""
+        return open_picture(self.source)
 
     @property
     def label(self) -> str:
         """The label most people chose (the first one on a tie)."""
-        return self.candidates[int(np.argmax(self.votes))]
+        return self.candidates[max(range(len(self.votes)), key=self.votes.__getitem__)]
 
     def target(self, label: str | None = None) -> dict[str, Any]:
         """What a grader sees.  `label` replaces the majority label, for example by one annotator's."""
-        return {"candidates": list(self.candidates), "votes": list(self.votes), "label": label or self.label}
+        found = {"candidates": list(self.candidates), "votes": list(self.votes), "label": label or self.label}
+        return found | ({"aliases": dict(self.aliases)} if self.aliases else {})
 
 
 def ordinal(*key: object) -> int:
@@ -83,13 +96,16 @@ def visits(rows: Sequence[Row], count: int, seed: int) -> Iterator[Row]:
         3
     """
     random = np.random.default_rng(seed)
-    groups = [[row for row in rows if row.label == label] for label in sorted({row.label for row in rows})]
-    decks: list[list[Row]] = [[] for _ in groups]
+    places: dict[str, array[int]] = {}  # positions, not rows: those of a large file are read when it is their turn
+    for position, row in enumerate(rows):
+        places.setdefault(row.label, array("L")).append(position)
+    groups = [places[label] for label in sorted(places)]
+    decks: list[list[int]] = [[] for _ in groups]
     for turn in range(count):
         which = turn % len(groups)
         if not decks[which]:
             decks[which] = [groups[which][i] for i in random.permutation(len(groups[which]))]
-        yield decks[which].pop()
+        yield rows[decks[which].pop()]
 
 
 def bounds(rows: Sequence[Row]) -> dict[str, float]:

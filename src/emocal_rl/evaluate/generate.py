@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from emocal_rl.data import Row
+from emocal_rl.data.pictures import decoded
 from emocal_rl.data.prompts import chat, question
 from emocal_rl.models.load import image_token_ids, sees, tokenizer_of
 from emocal_rl.progress import stage_progress
@@ -48,10 +49,11 @@ def complete_batch(model: Any, processor: Any, rows: Sequence[Row], form: Format
 
 def inputs_of(model: Any, processor: Any, rows: Sequence[Row], form: Format) -> Any:
     """What the model reads for these rows: the prompts in its chat template, and the pictures if it takes any."""
+    rows = decoded(rows) if sees(processor) else rows
     prompts = [prompt_text(processor, row, form) for row in rows]
     if not sees(processor):
         return processor(text=prompts, return_tensors="pt", padding=True).to(model.device)
-    pictures = [[row.image] for row in rows]
+    pictures = [[row.image] for row in rows if row.source is not None] or None
     return processor(text=prompts, images=pictures, return_tensors="pt", padding=True).to(model.device, model.dtype)
 
 

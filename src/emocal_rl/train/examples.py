@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from emocal_rl.data import Row
 from emocal_rl.data.augment import jitter
+from emocal_rl.data.pictures import Source, open_picture, parallel
 from emocal_rl.data.prompts import question
 from emocal_rl.rewards import Format
 
 
 def reasoning(row: Row, label: str) -> dict[str, str]:
-    """The five parts for a training target: what can be seen, then the conclusion."""
-    return {**row.parts, "analysis": f"people feel {label}"}
+    """The five parts for a training target: what can be seen, then the conclusion, unless the data set has its own."""
+    return {"analysis": f"people feel {label}", **row.parts}
 
 
 def prompt_columns(row: Row, form: Format) -> dict[str, Any]:
     """The picture and the prompt, without the picture's place in it."""
     # the content stays a string: Arrow would pad mixed text and image parts with None; TRL puts the picture in front
-    return {"prompt": [{"role": "user", "content": question(row, form)}], "image": row.image}
+    picture = {} if row.source is None else {"image": row.image}
+    return {"prompt": [{"role": "user", "content": question(row, form)}], **picture}
 
 
 def sft_example(row: Row, form: Format, confidence: float | None) -> dict[str, Any]:
@@ -37,8 +40,34 @@ def rl_example(row: Row, form: Format) -> dict[str, Any]:
 
 
 def dataset(rows: Iterable[Row], example: Callable[[Row], dict[str, Any]], augment: float, seed: int) -> Any:
-    """A `datasets.Dataset` of examples, each picture jittered anew."""
+    """A `datasets.Dataset` of examples, each picture jittered anew; files are opened when the trainer comes to them."""
     from datasets import Dataset
 
-    random = np.random.default_rng([seed, 1])
-    return Dataset.from_list([example(replace(row, image=jitter(row.image, random, augment))) for row in rows])
+    chosen = list(rows)
+    if all(isinstance(row.source, Image.Image) for row in chosen):
+        random = np.random.default_rng([seed, 1])
+        return Dataset.from_list([example(replace(row, source=jitter(row.image, random, augment))) for row in chosen])
+    texts = Dataset.from_list([example(replace(row, source=None)) for row in chosen])
+    if all(row.source is None for row in chosen):
+        return texts
+    return texts.add_column("image", list(range(len(chosen)))).with_transform(
+        Opening([row.source for row in chosen], augment, seed)
+    )
+
+
+@dataclass(frozen=True)
+class Opening:
+    """Replaces the numbers in the column `image` by pictures, opened in parallel; the same number, the same jitter."""
+
+    sources: Sequence[Source]
+    augment: float
+    seed: int
+
+    def __call__(self, batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        """The batch with pictures; a UserError names one that cannot be read."""
+        return {**batch, "image": list(parallel(self.picture, batch["image"]))} if "image" in batch else batch
+
+    def picture(self, number: int) -> Image.Image:
+        """One picture, jittered."""
+        random = np.random.default_rng([self.seed, 1, number])
+        return jitter(open_picture(self.sources[number]), random, self.augment)

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
+from emocal_rl.data.pictures import content
 from emocal_rl.data.prompts import question
 from emocal_rl.data.rows import Row
 from emocal_rl.errors import UserError
@@ -65,9 +66,8 @@ class Request:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Sixteen hex digits of the whole prompt, text and pixels."""
-        picture = self.row.image
-        return digest(self.text.encode(), repr((picture.size, picture.mode)).encode(), picture.tobytes())
+        """Sixteen hex digits of the whole prompt, text and picture."""
+        return digest(self.text.encode(), content(self.row.source))
 
     def key(self, model: str, decoding: Decoding) -> Key:
         """What makes this completion this one: row, repeat, prompt, decoding (with the model)."""

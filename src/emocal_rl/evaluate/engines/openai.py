@@ -139,11 +139,14 @@ def endpoint(base_url: str) -> str:
 
 def messages(request: Request) -> list[dict[str, Any]]:
     """The prompt with the picture as a PNG inside a data address: lossless, so every engine sees the same pixels."""
+    text = {"type": "text", "text": request.text}
+    if request.row.source is None:
+        return [{"role": "user", "content": [text]}]
     buffer = io.BytesIO()
     request.row.image.save(buffer, format="PNG")
     address = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
     picture = {"type": "image_url", "image_url": {"url": address}}
-    return [{"role": "user", "content": [picture, {"type": "text", "text": request.text}]}]
+    return [{"role": "user", "content": [picture, text]}]
 
 
 def text_of(answer: Any) -> str:

@@ -7,11 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+from emocal_rl.data import Row
+from emocal_rl.data.pictures import decoded
 from emocal_rl.data.prompts import chat
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate.engines.core import Completion, Decoding, Request
 from emocal_rl.models.load import image_token_ids, source
 from emocal_rl.models.patches import idefics3_without_torchvision
+from emocal_rl.rewards import Format
 
 FORBID = -100.0  # logit bias that rules a token out
 
@@ -41,13 +44,14 @@ class VllmEngine:
         for start in range(0, len(requests), self.batch_size):
             batch = requests[start : start + self.batch_size]
             parameters = [self._sampling(request, decoding) for request in batch]
-            outputs = self._llm.generate([self._prompt(r) for r in batch], parameters, use_tqdm=False)
+            prompts = [self._prompt(row, r.form) for row, r in zip(decoded([r.row for r in batch]), batch, strict=True)]
+            outputs = self._llm.generate(prompts, parameters, use_tqdm=False)
             yield from (Completion(r, out.outputs[0].text) for r, out in zip(batch, outputs, strict=True))
 
-    def _prompt(self, request: Request) -> dict[str, Any]:
-        messages = chat(request.row, request.form)
+    def _prompt(self, row: Row, form: Format) -> dict[str, Any]:
+        messages = chat(row, form)
         text = self._processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        return {"prompt": text, "multi_modal_data": {"image": request.row.image}}
+        return {"prompt": text, **({} if row.source is None else {"multi_modal_data": {"image": row.image}})}
 
     def _sampling(self, request: Request, decoding: Decoding) -> Any:
         from vllm import SamplingParams
