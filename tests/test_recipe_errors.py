@@ -63,7 +63,7 @@ def test_the_good_one_is_good() -> None:
         ("seed: -1", "r.yaml:6: seed: expected at least 0 (got -1)"),
         ("seed:", "r.yaml:6: seed: expected a whole number (got nothing)"),
         ("data: emoji", "r.yaml:6: data: expected a mapping of keys to values (got 'emoji')"),
-        ("data: {classes: 4}", "r.yaml:6: data.classes: expected at most 3 (got 4)"),
+        ("data: {classes: 1}", "r.yaml:6: data.classes: expected at least 2 (got 1)"),
         ("augment: much", "r.yaml:6: augment: expected a number (got 'much')"),
         ("model: {threads: all}", "r.yaml:6: model.threads: expected a whole number or 'auto' (got 'all')"),
         ("evaluation: {splits: validation}", "r.yaml:6: evaluation.splits: expected a list (got 'validation')"),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from emocal_rl import __version__, verbs, verbs_evaluate, verbs_plugins, verbs_rewards, verbs_sweep
+from emocal_rl import __version__, verbs, verbs_data, verbs_evaluate, verbs_plugins, verbs_rewards, verbs_sweep
 from emocal_rl.errors import UserError
 from emocal_rl.suggest import did_you_mean
 
@@ -36,7 +36,9 @@ VERBS = {
     "plugin-path": Verb(
         "the reward file for another framework", verbs_plugins.plugin_path_options, verbs_plugins.plugin_path
     ),
-    "data": Verb("list the splits of a data set with their Bayes bounds", verbs.data_options, verbs.data),
+    "data": Verb(
+        "look at a data set: counts, balance, duplicates, broken pictures", verbs_data.data_options, verbs_data.data
+    ),
 }
 
 

@@ -26,13 +26,26 @@ class Data(_Part):
     """Where the rows come from."""
 
     name: str = "emoji"
-    """emoji (the embedded pictures with their human votes), or the path of a .jsonl file."""
-    classes: int = Field(default=2, ge=2, le=3)
-    """Number of candidate labels: 2 (negative, positive) or 3 (with neutral)."""
+    """emoji (the embedded pictures with their human votes), a published data set (emocal-rl data --list), the path of a
+    .jsonl file, or hf:NAME of a data set on the hub or in a folder."""
+    classes: int | None = Field(default=None, ge=2)
+    """Number of candidate labels, where a data set offers several (emoji: 2, or 3 with neutral); null for its own."""
     root: str | None = None
     """Folder of the pictures of a data set that is not embedded."""
     limit: int | None = Field(default=None, ge=1)
     """Use at most this many rows of each split; null for all."""
+    question: str | None = None
+    """What is asked about every row; null for the row's own question, or the usual one for its labels."""
+    columns: dict[str, str] = {}
+    """Our name of a column: the file's, for .jsonl and hf: (label: emotion, or label: reward_model.ground_truth)."""
+    labels: str | list[str] | None = None
+    """Candidates of rows that name none, for .jsonl and hf: a taxonomy, such as mikels8, or a list."""
+    accept: list[str] = []
+    """Taxonomies whose labels count as answers too, mapped onto the data's own: for a model trained on other labels."""
+    exclude: str | None = None
+    """File of ids to leave out, one a line (emocal-rl data NAME --write-exclude FILE makes one)."""
+    given_prompts: bool = False
+    """Put the prompts that the rows bring (VEC-CoT, VECBench) as they are, instead of question and instruction."""
 
 
 class Lora(_Part):

@@ -179,6 +179,14 @@ def _stages_of(
 # Overrides
 
 
+def overridden(tree: dict[str, Any], overrides: Sequence[str]) -> Source:
+    """A tree that was not read from a file, with overrides applied in order."""
+    source = Source(tree)
+    for override in overrides:
+        _set(source, *_split(override))
+    return source
+
+
 def _split(override: str) -> Override:
     key, equals, text = override.partition("=")
     if not equals or not key.strip():

@@ -170,26 +170,3 @@ def _copy(chosen: list[Path], folder: Path) -> None:
     for path, place in places.items():
         place.parent.mkdir(parents=True, exist_ok=True)
         print(shutil.copy(path, place))
-
-
-# data
-
-
-def data_options(parser: ArgumentParser) -> None:
-    """Options of `data`."""
-    parser.add_argument("name", nargs="?", default="emoji", metavar="NAME", help="emoji (default) or a .jsonl file")
-    parser.add_argument("--classes", type=int, choices=(2, 3), default=2, help="candidate labels of emoji; default 2")
-    parser.add_argument("--root", metavar="DIR", help="folder of the pictures of a .jsonl file")
-
-
-def data(args: Namespace) -> None:
-    """Print the splits of a data set: rows, clusters, and the best that any model can do there."""
-    from emocal_rl.data import load
-
-    dataset = load(recipe_module.Data(name=args.name, classes=args.classes, root=args.root))
-    width = max(map(len, dataset.splits))
-    print(f"{'split':{width}}  {'rows':>6}  {'clusters':>8}  best possible")
-    for name in dataset.splits:
-        rows = dataset.split(name)
-        bounds = "  ".join(f"{key} {value:.4f}" for key, value in dataset.bounds(name).items() if key != "rows")
-        print(f"{name:{width}}  {len(rows):6}  {len({row.cluster for row in rows}):8}  {bounds}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emocal_rl.errors import UserError
+from emocal_rl.verbs_data import data_of
 
 # score
 
@@ -84,8 +85,11 @@ def eval_options(parser: ArgumentParser) -> None:
     parser.add_argument("run_dir", nargs="?", metavar="RUN_DIR", help="evaluate a finished stage of this run")
     parser.add_argument("--model", metavar="M", help="instead of a run: tiny, a checkpoint folder, a hub id")
     parser.add_argument("--stage", metavar="NAME", help="which stage of the run; default its last finished one")
-    parser.add_argument("--data", metavar="D", help="emoji, or a .jsonl file; default the run's own data")
-    parser.add_argument("--root", metavar="DIR", help="folder of the pictures of a .jsonl file")
+    parser.add_argument("--data", metavar="D", help="a data set (emocal-rl data --list), a .jsonl file, or hf:NAME; "
+                        "default the run's own")  # fmt: skip
+    parser.add_argument("--root", metavar="DIR", help="folder of the pictures of a data set that is not embedded")
+    parser.add_argument("--data-option", action="append", default=[], metavar="key=value", help="another key of a "
+                        "recipe's data, such as classes=2 or accept=[mikels8]; repeatable")  # fmt: skip
     parser.add_argument("--split", metavar="A,B", help="splits to evaluate; default the recipe's, else all")
     parser.add_argument("--limit", type=int, metavar="N", help="at most this many rows of each split")
     parser.add_argument("--format", metavar="NAME", help="how to ask and read; default the stage's, else emocaliber")
@@ -146,7 +150,7 @@ def _job(args: Namespace, checkpoint: Any) -> Any:
 
     recipe = job_recipe(
         checkpoint,
-        data=None if args.data is None else {"name": args.data, "root": args.root},
+        data=None if args.data is None else data_of(args.data, args.data_option, root=args.root).model_dump(),
         splits=args.split.split(",") if args.split else None,
         limit=args.limit,
         form=args.format,

@@ -30,6 +30,7 @@ class Row:
         aliases: other names of the candidates, which count as answers too: spellings, labels of other taxonomies.
         confidence: what the data set itself states for its label, in (0, 1); None where it states none.
         prompt: the whole prompt, format's instruction included, where the data set's own is to be used; else "".
+        answer: the right answer of an open question, one without candidates and votes; else "".
     """
 
     id: str
@@ -43,6 +44,7 @@ class Row:
     aliases: Mapping[str, str] = field(default_factory=dict)
     confidence: float | None = None
     prompt: str = ""
+    answer: str = ""
 
     @property
     def image(self) -> Image:
@@ -51,12 +53,21 @@ class Row:
 
     @property
     def label(self) -> str:
-        """The label most people chose (the first one on a tie)."""
+        """The label most people chose (the first one on a tie); of an open question, its answer."""
+        if not self.candidates:
+            return self.answer
         return self.candidates[max(range(len(self.votes)), key=self.votes.__getitem__)]
+
+    @property
+    def share(self) -> float:
+        """The share of the votes that the most frequent label has, in (0, 1]; 1 for an open question."""
+        return max(self.votes) / sum(self.votes) if self.votes else 1.0
 
     def target(self, label: str | None = None) -> dict[str, Any]:
         """What a grader sees.  `label` replaces the majority label, for example by one annotator's."""
-        found = {"candidates": list(self.candidates), "votes": list(self.votes), "label": label or self.label}
+        found: dict[str, Any] = {"label": label or self.label}
+        if self.candidates:
+            found = {"candidates": list(self.candidates), "votes": list(self.votes), **found}
         return found | ({"aliases": dict(self.aliases)} if self.aliases else {})
 
 
@@ -98,7 +109,7 @@ def visits(rows: Sequence[Row], count: int, seed: int) -> Iterator[Row]:
     random = np.random.default_rng(seed)
     places: dict[str, array[int]] = {}  # positions, not rows: those of a large file are read when it is their turn
     for position, row in enumerate(rows):
-        places.setdefault(row.label, array("L")).append(position)
+        places.setdefault(row.label, array("I")).append(position)
     groups = [places[label] for label in sorted(places)]
     decks: list[list[int]] = [[] for _ in groups]
     for turn in range(count):
@@ -120,8 +131,20 @@ def bounds(rows: Sequence[Row]) -> dict[str, float]:
         >>> bounds([Row("1", None, "?", ("a", "b"), (3, 1), "1")])
         {'rows': 1.0, 'accuracy': 0.75, 'brier': 0.1875, 'log': 0.5623}
     """
-    share = np.array([max(row.votes) / sum(row.votes) for row in rows])
+    return bounds_of([row.share for row in rows])
+
+
+def bounds_of(shares: Sequence[float]) -> dict[str, float]:
+    """`bounds` from the share of the most frequent label of each row, in (0, 1]."""
+    share = np.asarray(shares, float)
+    if not len(share):
+        return {"rows": 0.0}
     miss = np.clip(1 - share, 1e-12, 1)
     entropy = -(share * np.log(share) + (1 - share) * np.log(miss))
-    values = {"rows": len(rows), "accuracy": share.mean(), "brier": (share * (1 - share)).mean(), "log": entropy.mean()}
+    values = {
+        "rows": len(share),
+        "accuracy": share.mean(),
+        "brier": (share * (1 - share)).mean(),
+        "log": entropy.mean(),
+    }
     return {name: round(float(value), 4) for name, value in values.items()}

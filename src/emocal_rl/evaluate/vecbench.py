@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from emocal_rl import files
+from emocal_rl.data.taxonomy import TASKS, TAXONOMIES, task_name
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate.saved import IDS, LABELS, text_of
 
@@ -31,9 +32,6 @@ ROWS = {
 """Task -> test rows, as published."""
 
 GROUP_OF = {task: group for group, tasks in GROUPS.items() for task in tasks}
-_SPELLED = {task.lower(): task for task in ROWS} | {"unbaisedemo-6": "UnbiasedEmo-6", "emoset": "EmoSet-8"}
-ALIASES = {"cheerfulness": "cheerfullness", "irritability": "irritabilty"}
-"""Correct spelling -> the label as VECBench spells it."""
 
 NOT_JSON = "lines that are not JSON objects (no row could be made of them)"
 OTHER_TASK = "rows of tasks that are not VECBench's (left out)"
@@ -57,16 +55,8 @@ class Item:
     @property
     def aliases(self) -> dict[str, str]:
         """Other spellings of this row's labels."""
-        return {said: label for said, label in ALIASES.items() if label in self.candidates}
-
-
-def task_name(name: object) -> str | None:
-    """The task as VECBench writes it, or None.
-
-    >>> task_name("unbaisedemo-6"), task_name("FI-8"), task_name("MNIST")
-    ('UnbiasedEmo-6', 'FI-8', None)
-    """
-    return _SPELLED.get(str(name).strip().lower())
+        spellings = TAXONOMIES[TASKS[self.task]].spellings
+        return {said: label for said, label in spellings.items() if label in self.candidates}
 
 
 def read_items(path: Path, questions: Path | None = None) -> tuple[list[Item], dict[str, int]]:
@@ -121,7 +111,7 @@ def item_of(line: Mapping[str, Any], number: int, odd: Counter[str]) -> Item | N
     """One line as an item; None, counted, for another benchmark's row or one that nothing can be held against."""
     inner = line.get("other_info")
     line = {**inner, **line} if isinstance(inner, Mapping) else line
-    task = task_name(line.get("task") or line.get("data_source"))
+    task = task_name(line.get("task") or line.get("data_source") or line.get("split"))  # our splits are named so
     truth = next((line[name] for name in LABELS if isinstance(line.get(name), str)), None)
     candidates = line.get("candidates")
     if task is None or truth is None or not isinstance(candidates, list) or not candidates:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def hit_rate(
-    rows: list[Row], model: Any, processor: Any, labels: Labels, seed: int, batch_size: int
+    rows: Sequence[Row], model: Any, processor: Any, labels: Labels, seed: int, batch_size: int
 ) -> dict[str, float]:
     """How often the model's sampled answers are the majority label: row id -> confidence in (0, 1).
 

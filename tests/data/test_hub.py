@@ -1,0 +1,42 @@
+"""Data sets that the `datasets` library loads: here from folders, since there may be no hub."""
+
+import data_trees as trees
+import pytest
+
+from emocal_rl.data import load
+from emocal_rl.data.splits import STAGES
+from emocal_rl.errors import UserError
+from emocal_rl.recipe import Data
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """What `datasets` calls an image folder: its labels are class numbers."""
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    for split, size in (("train", 4), ("test", 1)):
+        trees.folders(tmp_path / "pictures", ("awe", "fear"), size, split)
+    return tmp_path / "pictures"
+
+
+def test_an_image_folder(folder):
+    data = load(Data(name=f"hf:{folder}", labels="mikels8"))
+    assert {name: len(data.split(name)) for name in ("train", "test")} == {"train": 8, "test": 2}
+    assert sum(len(data.split(stage)) for stage in STAGES) == 8
+    assert [row.label for row in data.split("test")] == ["awe", "fear"]
+    row = data.split("train")[-1]
+    assert (row.label, row.image.size, row.question[:13]) == ("fear", (9, 7), "Which emotion")
+
+
+def test_without_labels_the_class_names_are_the_candidates(folder):
+    (row, _) = load(Data(name=f"hf:{folder}", question="Which?")).split("test")
+    assert (row.candidates, row.votes, row.question) == (("awe", "fear"), (1, 0), "Which?")
+
+
+def test_a_name_that_cannot_be_loaded(tmp_path):
+    with pytest.raises(UserError, match=f"^data hf:{tmp_path}/none: "):
+        load(Data(name=f"hf:{tmp_path}/none"))
+
+
+def test_a_column_that_is_missing_is_named_with_its_row(folder):
+    with pytest.raises(UserError, match=f"^{folder}:t(rain|est): row 0: give votes, or a label that is one of "):
+        load(Data(name=f"hf:{folder}", labels="mikels8", columns={"label": "emotion"}))
