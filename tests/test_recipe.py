@@ -153,8 +153,9 @@ def test_the_main_recipes_are_packaged(name: str) -> None:
 def test_packaged_recipes(name: str, tmp_path: Path) -> None:
     path = packaged()[name]
     recipe = recipes.load(name)
-    assert recipe.name == name
+    assert recipe.name == name.replace("/", "_")  # a run's folders are called like it
     assert summary(path)
+    assert not summary(path).startswith(name)
     assert f"emocal-rl train --recipe {name}" in path.read_text()
     (tmp_path / "dumped.yaml").write_text(recipes.dump(recipe))
     assert recipes.load(str(tmp_path / "dumped.yaml")) == recipe

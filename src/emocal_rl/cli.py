@@ -7,7 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from emocal_rl import __version__, verbs, verbs_data, verbs_evaluate, verbs_plugins, verbs_rewards, verbs_sweep
+from emocal_rl import (
+    __version__,
+    verbs,
+    verbs_data,
+    verbs_evaluate,
+    verbs_make,
+    verbs_plugins,
+    verbs_rewards,
+    verbs_sweep,
+)
 from emocal_rl.errors import UserError
 from emocal_rl.suggest import did_you_mean
 
@@ -36,6 +45,11 @@ VERBS = {
     "plugin-path": Verb(
         "the reward file for another framework", verbs_plugins.plugin_path_options, verbs_plugins.plugin_path
     ),
+    "label": Verb(
+        "confidences for stage two, from a model, votes or a constant", verbs_make.label_options, verbs_make.label
+    ),
+    "trace": Verb("reasoning for stage one, from a teacher, filtered", verbs_make.trace_options, verbs_make.trace),
+    "export": Verb("a recipe's RL stage for verl", verbs_make.export_options, verbs_make.export),
     "data": Verb(
         "look at a data set: counts, balance, duplicates, broken pictures", verbs_data.data_options, verbs_data.data
     ),

@@ -23,14 +23,29 @@ def require(recipe: Recipe) -> None:
 
 def report(recipe: Recipe) -> list[str]:
     """What `check` prints: for each stage its rows and batches, for each reward the verdict."""
-    rows = data.load(recipe.data)
     lines = []
+    counts = _counts(recipe)
     for stage in recipe.stages:
-        count = len(rows.split(stage.split)) if stage.split in rows.splits else 0
-        lines.append(f"{stage.name}: {stage.algorithm} on {count} rows of {stage.split}, format {stage.format}")
+        rows = f"{counts.get(stage.split, 0)} rows" if counts is not None else "rows that are not here"
+        lines.append(f"{stage.name}: {stage.algorithm} on {rows} of {stage.split}, format {stage.format}")
         if stage.algorithm != "sft":
             lines += [f"  {line}" for line in [*_arithmetic(stage), *describe(verdict_of(stage)), *_bias(stage)]]
     return lines
+
+
+def warnings(recipe: Recipe) -> list[str]:
+    """What the check found wrong with rewards that are trained on all the same, a line each."""
+    stages = [stage for stage in recipe.stages if stage.algorithm != "sft" and stage.allow_unsound]
+    return [f"{stage.name}: {problem}" for stage in stages for problem in verdict_of(stage).problems]
+
+
+def _counts(recipe: Recipe) -> dict[str, int] | None:
+    """Rows of each split; None where the data are not on this machine, which `require` explains."""
+    try:
+        rows = data.load(recipe.data)
+    except UserError:
+        return None
+    return {name: len(rows.split(name)) for name in rows.splits}
 
 
 def reward_of(stage: Stage) -> Reward:

@@ -102,8 +102,13 @@ class Evaluation(_Part):
 class Labels(_Part):
     """Where the confidences of stage two come from."""
 
-    strategy: Literal["hit_rate"] = "hit_rate"
-    """hit_rate: the share of sampled answers of the previous stage's model that are right."""
+    strategy: Literal[
+        "hit_rate", "self_consistency", "similarity", "answer_probability", "votes", "constant", "given", "file"
+    ] = "hit_rate"
+    """Of the previous stage's model: hit_rate (the share of its sampled answers that are right), self_consistency (the
+    share that agree), similarity (hits, with part credit for the same polarity), answer_probability (of the label's
+    tokens). Of the data: votes (the share of annotators), given (what the row states), constant, file (what `emocal-rl
+    label` wrote)."""
     samples: int = Field(default=8, ge=1)
     """Answers sampled per row."""
     temperature: float = Field(default=1.0, gt=0)
@@ -112,6 +117,14 @@ class Labels(_Part):
     """The format in which the previous stage's model answers."""
     smoothing: float = Field(default=1.0, ge=0)
     """Pseudo-counts added to each side, so that no label is exactly 0 or 1: (hits + s) / (samples + 2 s)."""
+    max_new_tokens: int = Field(default=96, ge=1)
+    """Longest sampled answer."""
+    near: float = Field(default=0.5, ge=0, le=1)
+    """With similarity: what an answer of the label's polarity counts; the label itself counts 1."""
+    value: float = Field(default=0.9, gt=0, lt=1)
+    """With constant: the confidence of every row."""
+    file: str | None = None
+    """With file: the labels, one JSON object a line with id and confidence."""
 
 
 class Ppo(_Part):

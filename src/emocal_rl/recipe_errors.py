@@ -26,6 +26,7 @@ BOUNDS = {
     "greater_than_equal": ("at least", "ge"),
     "greater_than": ("more than", "gt"),
     "less_than_equal": ("at most", "le"),
+    "less_than": ("less than", "lt"),
 }
 
 # trainer options that keep a proper rule from staying proper, whatever the reward, and their harmless values

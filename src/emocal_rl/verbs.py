@@ -44,6 +44,8 @@ def train(args: Namespace) -> None:
     from emocal_rl import preflight
 
     preflight.require(recipe)
+    for line in preflight.warnings(recipe):
+        print(f"warning: {line}", file=sys.stderr)
     _train(Run.create(recipe, args.run_dir, command=["emocal-rl", *sys.argv[1:]]))
 
 

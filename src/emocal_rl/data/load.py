@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from emocal_rl.data import emoji, hub, jsonl, published, vecbench
+from emocal_rl.data import emoji, hub, jsonl, published, vader, vecbench
 from emocal_rl.data.rows import Row, bounds, ordinal
 from emocal_rl.data.spec import DataSpec
 from emocal_rl.data.trees import SOURCES
 from emocal_rl.errors import UserError
 from emocal_rl.suggest import did_you_mean
 
-NAMES = ("emoji", *sorted(SOURCES), "vecbench", "vec_cot")
+NAMES = ("emoji", "vader", *sorted(SOURCES), "vecbench", "vec_cot")
 """Every data set that has a name."""
 
 
@@ -81,6 +81,8 @@ def _read(spec: DataSpec) -> tuple[Mapping[str, Sequence[Row]], Sequence[str]]:
         if (classes := spec.classes or 2) not in (2, 3):
             raise UserError(f"data.classes: emoji has 2 or 3, not {classes}")
         return emoji.load(classes), ()
+    if spec.name == "vader":
+        return vader.load(spec.classes, spec.root), ()
     if spec.name in SOURCES:
         return published.load(spec)
     if spec.name in ("vecbench", "vec_cot"):

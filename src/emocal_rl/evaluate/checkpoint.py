@@ -8,6 +8,7 @@ from pathlib import Path
 
 from emocal_rl import recipe as recipes
 from emocal_rl.errors import UserError
+from emocal_rl.evaluate.model_card import read_asked
 from emocal_rl.rewards import FORMATS
 from emocal_rl.run import read_info
 from emocal_rl.suggest import did_you_mean
@@ -15,13 +16,18 @@ from emocal_rl.suggest import did_you_mean
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model and how it is called in records and file names; ``run`` and ``recipe`` where it comes from a run."""
+    """A model and how it is called in records and file names; ``run`` and ``recipe`` where it comes from a run.
+
+    question, candidates: what a model's folder says about how it was asked in training; None where it says nothing.
+    """
 
     model: str
     name: str
     form: str | None = None
     run: Path | None = None
     recipe: recipes.Recipe | None = None
+    question: str | None = None
+    candidates: tuple[str, ...] | None = None
 
 
 def find_checkpoint(model: str, stage: str | None = None) -> Checkpoint:
@@ -33,7 +39,11 @@ def find_checkpoint(model: str, stage: str | None = None) -> Checkpoint:
     if not (path / "run.json").is_file():
         if stage is not None:
             raise UserError(f"--stage {stage}: {model} is not a run directory, so it has no stages")
-        return Checkpoint(model, short_name(model))
+        asked = read_asked(path)
+        if asked is None:
+            return Checkpoint(model, short_name(model))
+        candidates = tuple(map(str, asked.get("candidates") or ()))
+        return Checkpoint(model, short_name(model), asked["format"], None, None, asked.get("question"), candidates)
     read_info(path)  # a damaged run is one clear line
     recipe = recipes.load(str(path / "recipe.yaml"))
     forms = {s.name: s.format for s in recipe.stages if (path / "models" / s.name / "config.json").is_file()}

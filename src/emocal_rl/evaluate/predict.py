@@ -44,10 +44,13 @@ class Prediction:
 
 
 def question_of(checkpoint: Checkpoint, asked: str | None, candidates: Sequence[str] | None) -> tuple[str, list[str]]:
-    """Question and candidates: those given, else those of the run's data, or of the embedded data for the tiny model.
+    """Question and candidates: those given, else those of the run's data or in the model's folder, or of the embedded
+    data for the tiny model.
 
     Raises UserError where there is neither.
     """
+    if checkpoint.question is not None:
+        return asked or checkpoint.question, list(checkpoint.candidates or () if candidates is None else candidates)
     spec = checkpoint.recipe.data if checkpoint.recipe else Data() if checkpoint.model == "tiny" else None
     if spec is None and asked is None:
         raise UserError(f"{checkpoint.model}: say what to ask with --question, and the labels with --candidates a,b")

@@ -101,7 +101,16 @@ def load(name: str, bits: int | None = None) -> tuple[Any, Any]:
     except (OSError, ValueError) as problem:
         reason = str(problem).strip().splitlines()[0]
         raise UserError(f"model {name}: {reason}") from problem
-    return model, processor
+    return (model if found.gguf is None else _plain(model)), processor
+
+
+def _plain(model: Any) -> Any:
+    """A model from a .gguf file, whose weights are full numbers by now, without the mark that forbids training."""
+    model.is_quantized = False
+    for owner, mark in ((model, "hf_quantizer"), (model, "quantization_method"), (model.config, "quantization_config")):
+        if hasattr(owner, mark):
+            delattr(owner, mark)
+    return model
 
 
 def _processor(found: Source, model_type: str, sees: bool) -> Any:

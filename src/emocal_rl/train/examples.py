@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,6 +14,9 @@ from emocal_rl.data.augment import jitter
 from emocal_rl.data.pictures import Source, open_picture, parallel
 from emocal_rl.data.prompts import question
 from emocal_rl.rewards import Format
+
+Stated = float | Mapping[str, float]
+"""A confidence in (0, 1), or the probability of every label."""
 
 
 def reasoning(row: Row, label: str) -> dict[str, str]:
@@ -28,9 +31,18 @@ def prompt_columns(row: Row, form: Format) -> dict[str, Any]:
     return {"prompt": [{"role": "user", "content": question(row, form)}], **picture}
 
 
-def sft_example(row: Row, form: Format, confidence: float | None) -> dict[str, Any]:
-    """One supervised example: the picture, the question, and the reasoning, majority answer and confidence to learn."""
-    text = form.write(reasoning(row, row.label), row.label, confidence)
+def sft_example(row: Row, form: Format, stated: Stated | None) -> dict[str, Any]:
+    """One supervised example: the picture, the question, and the reasoning, answer and confidence to learn.
+
+    stated: the confidence in the majority answer; a distribution, whose most probable label is then the answer; or None
+        where the format states nothing.
+    """
+    if isinstance(stated, Mapping):
+        label = max(stated, key=lambda name: stated[name])
+        told = row.parts.get("think") or f"{row.parts.get('element', '')}; people feel {label}".removeprefix("; ")
+        text = form.write({"think": told}, label, distribution=stated)
+    else:
+        text = form.write(reasoning(row, row.label), row.label, stated)
     return {**prompt_columns(row, form), "completion": [{"role": "assistant", "content": text}]}
 
 

@@ -1,41 +1,272 @@
-"""Confidences to learn in stage two."""
+"""Confidences, or distributions over the labels, to learn in stage two: one strategy a function.
+
+A training target ends in the row's label, so a strategy answers: how sure should one be of this label?  Confidences lie
+in (0, 1) and have two decimals.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
+from emocal_rl import files
 from emocal_rl.data import Row
-from emocal_rl.evaluate.generate import complete
-from emocal_rl.rewards import Reward
+from emocal_rl.data.taxonomy import TAXONOMIES
+from emocal_rl.errors import UserError
+from emocal_rl.rewards import FORMATS, Format, Reply
+from emocal_rl.rewards.targets import aliases_of
 
 if TYPE_CHECKING:
     from emocal_rl.recipe import Labels
 
+LOWEST, HIGHEST = 0.01, 0.99
+"""No label asks for certainty, and all can be printed with two decimals."""
 
-def hit_rate(
-    rows: Sequence[Row], model: Any, processor: Any, labels: Labels, seed: int, batch_size: int
-) -> dict[str, float]:
-    """How often the model's sampled answers are the majority label: row id -> confidence in (0, 1).
 
-    `labels.samples` answers a row at `labels.temperature`, smoothed by `labels.smoothing` pseudo-counts on either side,
-    so that no row asks for certainty.  The rows must not have been trained on.
+@dataclass(frozen=True)
+class Label:
+    """The confidence for one row, in [0.01, 0.99], and what it was made of: plain JSON types.
+
+    distribution: the probability of every candidate, for formats that state one; None from strategies without one.
     """
-    reward = Reward({"correct": 1.0}, format=labels.format, grader="label")
-    asked = [row for row in rows for _ in range(labels.samples)]
-    texts = complete(
-        model,
-        processor,
-        asked,
-        reward.format,
-        batch_size=batch_size,
-        temperature=labels.temperature,
-        seed=seed,
-        label="hit rate",
-    )
-    scored = reward(texts, [row.target() for row in asked])
-    hits = np.array([row.correct or 0.0 for row in scored]).reshape(len(rows), labels.samples).sum(1)
-    rates = (hits + labels.smoothing) / (labels.samples + 2 * labels.smoothing)
-    return {row.id: float(rate) for row, rate in zip(rows, rates, strict=True)}
+
+    confidence: float
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    distribution: Mapping[str, float] | None = None
+
+    def stated(self, states: str) -> float | Mapping[str, float]:
+        """What a format that states a "confidence" or a "distribution" writes.
+
+        Raises:
+            UserError: a distribution is wanted, and the strategy gives none.
+        """
+        if states != "distribution":
+            return self.confidence
+        if self.distribution is None:
+            raise UserError(
+                "labels.strategy: the format states a distribution, which hit_rate and votes give; choose one"
+            )
+        return self.distribution
+
+
+class Answers(Protocol):
+    """The model of the previous stage, asked about rows that it was not trained on."""
+
+    def samples(self, rows: Sequence[Row], labels: Labels) -> list[list[str | None]]:
+        """`labels.samples` completions of each row at `labels.temperature`; None for one that failed."""
+        ...
+
+    def probabilities(self, rows: Sequence[Row], labels: Labels) -> list[float | None]:
+        """The probability of each row's label among the candidates, after the model's own greedy reasoning.
+
+        None where the reply has no answer to look at.
+        """
+        ...
+
+
+Strategy = Callable[[Sequence[Row], Answers | None, "Labels"], list[Label]]
+STRATEGIES: dict[str, Strategy] = {}
+ASKING = ("hit_rate", "self_consistency", "similarity", "answer_probability")
+"""Strategies that ask the model, whose rows must be new to it."""
+
+
+def _strategy(function: Strategy) -> Strategy:
+    STRATEGIES[function.__name__] = function
+    return function
+
+
+def make_labels(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[Label]:
+    """One label a row, by `labels.strategy`.
+
+    Raises:
+        UserError: what the strategy needs is missing: votes, a confidence in the row, the file or a row in it.
+    """
+    return STRATEGIES[labels.strategy](rows, answers, labels)
+
+
+def quantised(value: float) -> float:
+    """Two decimals, at least 0.01 and at most 0.99.
+
+    >>> quantised(0.876), quantised(1.0), quantised(0.0)
+    (0.88, 0.99, 0.01)
+    """
+    return min(max(round(value, 2), LOWEST), HIGHEST)
+
+
+def smoothed(hits: float, count: float, pseudo: float) -> float:
+    """(hits + s) / (count + 2 s): the mean of a Beta(s, s) prior after `count` draws.
+
+    >>> smoothed(8, 8, 1.0), smoothed(0, 8, 1.0)
+    (0.9, 0.1)
+    """
+    total = count + 2 * pseudo
+    return (hits + pseudo) / total if total else 0.5
+
+
+def shares(counts: Sequence[float], candidates: Sequence[str], pseudo: float) -> dict[str, float]:
+    """The share of each candidate, `pseudo` counts added to each; all alike where there are no counts at all.
+
+    >>> shares([2, 1], ["a", "b"], 1.0)
+    {'a': 0.6, 'b': 0.4}
+    """
+    total = sum(counts) + pseudo * len(counts)
+    return {
+        name: (count + pseudo) / total if total else 1 / len(counts)
+        for name, count in zip(candidates, counts, strict=True)
+    }
+
+
+@_strategy
+def hit_rate(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[Label]:
+    """The share of sampled answers that are the row's label; unreadable ones are misses."""
+    found = []
+    for row, said in zip(rows, _said(rows, answers, labels), strict=True):
+        hits = said[row.label]
+        value = smoothed(hits, said.total(), labels.smoothing)
+        spread = shares([said[name] for name in row.candidates], row.candidates, labels.smoothing)
+        found.append(Label(quantised(value), {"hits": hits, **_counts(said)}, spread))
+    return found
+
+
+@_strategy
+def self_consistency(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[Label]:
+    """The share of sampled answers that are the most frequent one, whether right or not.  Wang et al. (2022)."""
+    found = []
+    for said in _said(rows, answers, labels):
+        most = max((count for name, count in said.items() if name), default=0)
+        value = smoothed(most, said.total(), labels.smoothing)
+        found.append(Label(quantised(value), {"agreeing": most, **_counts(said)}))
+    return found
+
+
+@_strategy
+def similarity(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[Label]:
+    """The hit rate with part credit, `labels.near`, for another label of the same polarity."""
+    found = []
+    for row, said in zip(rows, _said(rows, answers, labels), strict=True):
+        credit = sum(n * alike(name, row.label, row.candidates, labels.near) for name, n in said.items())
+        value = smoothed(credit, said.total(), labels.smoothing)
+        found.append(Label(quantised(value), {"credit": credit, **_counts(said)}))
+    return found
+
+
+@_strategy
+def answer_probability(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[Label]:
+    """The probability of the label's tokens among those of the candidates, where the model's own answer stands.
+
+    A row whose reply cannot be read gets an even share: the model shows nothing about it.
+    """
+    if answers is None:
+        raise UserError("labels: answer_probability needs a model")
+    found = answers.probabilities(rows, labels)
+    even = [1 / len(row.candidates) for row in rows]
+    return [
+        Label(quantised(share if value is None else value), {"probability": value})
+        for value, share in zip(found, even, strict=True)
+    ]
+
+
+@_strategy
+def votes(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[Label]:
+    """The share of annotators who chose the label; counts are smoothed, shares of unknown counts are not."""
+    if certain := [row.id for row in rows if max(row.votes) == sum(row.votes) == 1]:
+        raise UserError(
+            f"labels: strategy votes needs several votes a row; {len(certain)} of {len(rows)} rows have a single label "
+            f"(first: {certain[0]}); choose another strategy"
+        )
+    found = []
+    for row in rows:
+        most, total = max(row.votes), sum(row.votes)
+        pseudo = labels.smoothing if all(count == int(count) for count in row.votes) else 0.0
+        spread = shares(row.votes, row.candidates, pseudo)
+        found.append(Label(quantised(smoothed(most, total, pseudo)), {"votes": list(row.votes)}, spread))
+    return found
+
+
+@_strategy
+def constant(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[Label]:
+    """`labels.value` for every row: a baseline that teaches the format and nothing else."""
+    return [Label(quantised(labels.value)) for _ in rows]
+
+
+@_strategy
+def given(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[Label]:
+    """The confidence that the data set itself states, as VEC-CoT's second stage does."""
+    if missing := [row.id for row in rows if row.confidence is None]:
+        raise UserError(
+            f"labels: strategy given needs a confidence in every row; {len(missing)} of {len(rows)} have none (first: "
+            f"{missing[0]}); make them with: emocal-rl label --help"
+        )
+    return [Label(quantised(row.confidence or 0.0)) for row in rows]
+
+
+@_strategy
+def file(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[Label]:
+    """What `emocal-rl label` wrote into `labels.file`."""
+    path = Path(labels.file or "")
+    if labels.file is None or not path.is_file():
+        raise UserError(f"labels.file: no file {labels.file}; make it with: emocal-rl label --help")
+    known = {str(entry.get("id")): entry for entry in files.read_jsonl(path)}
+    if missing := [row.id for row in rows if row.id not in known]:
+        raise UserError(f"{path}: has no label for {len(missing)} of {len(rows)} rows (first: {missing[0]})")
+    if odd := [row.id for row in rows if known[row.id].get("label") not in (None, row.label)]:
+        raise UserError(f"{path}: row {odd[0]} is labelled {known[odd[0]]['label']!r} there; the file is of other data")
+    return [Label(quantised(float(known[row.id]["confidence"]))) for row in rows]
+
+
+def alike(answer: str, label: str, candidates: Collection[str], near: float) -> float:
+    """1 for the label itself, `near` for a label of the same polarity in the candidates' taxonomy, else 0.
+
+    >>> emotions = ("amusement", "awe", "contentment", "excitement", "anger", "disgust", "fear", "sadness")
+    >>> [alike(said, "awe", emotions, 0.5) for said in ("awe", "amusement", "fear", "")]
+    [1.0, 0.5, 0.0, 0.0]
+    """
+    if answer == label:
+        return 1.0
+    for taxonomy in TAXONOMIES.values():
+        if set(candidates) <= set(taxonomy.labels) and (sign := taxonomy.parents.get("polarity")):
+            return near if sign.get(answer, answer) == sign.get(label, label) else 0.0
+    return 0.0
+
+
+def readers(rows: Sequence[Row], form: Format, texts: Sequence[Sequence[str | None]]) -> list[list[Reply | None]]:
+    """Every completion read against its row's candidates; None for one that failed."""
+    return [
+        [
+            None if text is None else form.read(text, list(row.candidates) or None, aliases_of(row.target()))
+            for text in each
+        ]
+        for row, each in zip(rows, texts, strict=True)
+    ]
+
+
+def _said(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[Counter[str]]:
+    """How often each answer was sampled; unreadable replies under ""; failed requests are left out."""
+    if answers is None:
+        raise UserError(f"labels: {labels.strategy} needs a model")
+    read = readers(rows, FORMATS[labels.format], answers.samples(rows, labels))
+    return [Counter("" if one.fault else str(one.answer) for one in replies if one is not None) for replies in read]
+
+
+def _counts(said: Counter[str]) -> dict[str, Any]:
+    return {"samples": said.total(), "answers": {name: n for name, n in said.most_common() if name}}
+
+
+def check_new(rows: Sequence[Row], trained: Mapping[str, Sequence[Row]], what: str) -> None:
+    """Rows that a model is asked about must not be among those it was trained on: it would remember the label.
+
+    trained: stage -> its rows.  what: the rows' name in the error.
+
+    Raises:
+        UserError: some are.
+    """
+    asked = {row.id for row in rows}
+    for stage, seen in trained.items():
+        if both := [row.id for row in seen if row.id in asked]:
+            raise UserError(
+                f"labels: {len(both)} of {len(asked)} rows of {what} were trained on in {stage} (first: {both[0]}), so "
+                "the model would remember their labels; take other rows, or strategy votes, constant or given"
+            )

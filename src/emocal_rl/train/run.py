@@ -7,18 +7,24 @@ import json
 import logging
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emocal_rl import files
 from emocal_rl.data import DataSet
 from emocal_rl.data import load as load_data
 from emocal_rl.evaluate.generate import complete, records
+from emocal_rl.evaluate.model_card import write_asked, write_card
 from emocal_rl.evaluate.pictures import picture_of
 from emocal_rl.evaluate.report import write_report
 from emocal_rl.models.load import freeze_aligner, freeze_vision, limit_pixels, place, use_threads
 from emocal_rl.models.load import load as load_model
+from emocal_rl.preflight import verdict_of
 from emocal_rl.rewards import FORMATS, Reward
-from emocal_rl.train.labelers import hit_rate
+from emocal_rl.rewards.incentive import describe
+from emocal_rl.train.answers import ModelAnswers
+from emocal_rl.train.examples import Stated
+from emocal_rl.train.labelers import ASKING, check_new, make_labels
 from emocal_rl.train.rl import train_rl
 from emocal_rl.train.sft import train_sft
 
@@ -43,7 +49,10 @@ def train(recipe: Recipe, run: Run) -> dict[str, Any]:
             train_stage(recipe, stage, run, data, start)
         evaluate_stage(recipe, stage, run, data)
         start = str(run.model_dir(stage.name))
-    return write_report(run.path, picture_of(data))
+    metrics = write_report(run.path, picture_of(data))
+    verdicts = {stage.name: describe(verdict_of(stage)) for stage in recipe.stages if stage.algorithm != "sft"}
+    write_card(Path(start), recipe, metrics, verdicts)
+    return metrics
 
 
 def train_stage(recipe: Recipe, stage: Stage, run: Run, data: DataSet, start: str) -> None:
@@ -60,6 +69,7 @@ def train_stage(recipe: Recipe, stage: Stage, run: Run, data: DataSet, start: st
         train_sft(recipe, stage, run, data, model, processor, confidences(recipe, stage, run, data, model, processor))
     else:
         train_rl(recipe, stage, run, data, model, processor)
+    write_asked(run.model_dir(stage.name), recipe, stage, data.split(stage.split)[0])
     run.finish_stage(stage.name, time.monotonic() - began)
     del model
     gc.collect()
@@ -67,27 +77,39 @@ def train_stage(recipe: Recipe, stage: Stage, run: Run, data: DataSet, start: st
 
 def confidences(
     recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, processor: Any
-) -> Mapping[str, float]:
-    """The stage's confidence labels, sampled once and kept in the run directory so that a resume learns the same."""
+) -> Mapping[str, Stated]:
+    """The stage's confidences, or distributions where its format states one.
+
+    Made once and kept in the run directory, so that a resume learns the same.
+    """
     if stage.labels is None:
         return {}
     path = run.path / "records" / f"{stage.name}-labels.json"
     if not path.exists():
-        found = hit_rate(
-            data.split(stage.split), model, processor, stage.labels, recipe.seed, recipe.evaluation.batch_size
-        )
-        files.write_json(path, found)
+        rows = data.split(stage.split)
+        if stage.labels.strategy in ASKING:
+            before = recipe.stages[: recipe.stages.index(stage)]
+            check_new(rows, {earlier.name: data.split(earlier.split) for earlier in before}, stage.split)
+        answers = ModelAnswers(place(model), processor, recipe.seed, recipe.evaluation.batch_size)
+        found = make_labels(rows, answers, stage.labels)
+        states = FORMATS[stage.format].states
+        files.write_json(path, {row.id: label.stated(states) for row, label in zip(rows, found, strict=True)})
     return dict(json.loads(path.read_text("utf-8")))
 
 
 def evaluate_stage(recipe: Recipe, stage: Stage, run: Run, data: DataSet) -> None:
-    """Greedy answers on every evaluation split, scored against the votes, one records file a split."""
+    """Answers on every evaluation split, scored against the votes, one records file a split.
+
+    A stage that states no confidence is evaluated only where it is the last, by its answers.
+    """
     missing = [split for split in recipe.evaluation.splits if not run.records_path(stage.name, split).exists()]
-    if not missing or FORMATS[stage.format].states == "nothing":
+    silent = FORMATS[stage.format].states == "nothing"
+    if not missing or (silent and stage != recipe.stages[-1]):
         return
     model, processor = load_model(str(run.model_dir(stage.name)))
     place(model)
-    reward = Reward({"correct": 1.0, "brier": 0.0}, format=stage.format, grader=stage.grader or "votes")
+    terms = {"correct": 1.0} if silent else {"correct": 1.0, "brier": 0.0}
+    reward = Reward(terms, format=stage.format, grader=stage.grader or "votes")
     how = recipe.evaluation
     options: dict[str, Any] = {"batch_size": how.batch_size, "max_new_tokens": how.max_new_tokens}
     options |= {"temperature": how.temperature, "seed": recipe.seed}

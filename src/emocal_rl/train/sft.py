@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from emocal_rl.data import DataSet
 from emocal_rl.rewards import FORMATS
-from emocal_rl.train.examples import dataset, sft_example
+from emocal_rl.train.examples import Stated, dataset, sft_example
 from emocal_rl.train.stage import adapter, arguments, fit, save, training_rows
 
 if TYPE_CHECKING:
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def train_sft(
-    recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, processor: Any, labels: Mapping[str, float]
+    recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, processor: Any, labels: Mapping[str, Stated]
 ) -> None:
     """One supervised stage on TRL's SFTTrainer.
 
     Args:
-        labels: row id -> confidence to learn; empty in a stage whose format states none.
+        labels: row id -> confidence or distribution to learn; empty in a stage whose format states none.
     """
     from trl import SFTConfig, SFTTrainer
 

@@ -38,6 +38,11 @@ class HfEngine:
                 texts = complete_batch(self._model, self._processor, rows, batch[0].form, options)
             yield from (Completion(request, text) for request, text in zip(batch, texts, strict=True))
 
+    @property
+    def loaded(self) -> tuple[Any, Any]:
+        """The model and its processor."""
+        return self._model, self._processor
+
     def readouts(self, request: Request, reply: Reply) -> dict[str, float | None]:
         """What the model shows of its confidence without saying it; see `token_readouts`."""
         from emocal_rl.evaluate.token_readouts import token_readouts

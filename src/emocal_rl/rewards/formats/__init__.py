@@ -14,12 +14,12 @@ from emocal_rl.rewards.formats.emocaliber import emocaliber, emocaliber_answer, 
 from emocal_rl.rewards.formats.lines import LineFormat, digits
 from emocal_rl.rewards.formats.objects import JsonFormat, json_object
 from emocal_rl.rewards.formats.reply import FAULTS, Reply
-from emocal_rl.rewards.formats.rows import confidence_first, percent, rlcr, rlcr_short, verbal
+from emocal_rl.rewards.formats.rows import confidence_first, percent, rlcr, rlcr_answer, rlcr_short, verbal
 from emocal_rl.rewards.formats.several import DistributionFormat, GuessFormat, distribution, guesses
 from emocal_rl.rewards.formats.tags import TagFormat
 
 __all__ = [
     "FAULTS", "FORMATS", "DistributionFormat", "Format", "GuessFormat", "JsonFormat", "LineFormat", "Reply",
     "TagFormat", "confidence_first", "digits", "distribution", "emocaliber", "emocaliber_answer", "emocaliber_code",
-    "find_format", "guesses", "json_object", "percent", "register", "rlcr", "rlcr_short", "verbal",
+    "find_format", "guesses", "json_object", "percent", "register", "rlcr", "rlcr_answer", "rlcr_short", "verbal",
 ]  # fmt: skip

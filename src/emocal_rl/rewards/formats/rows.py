@@ -26,6 +26,10 @@ rlcr_short = register(TagFormat(
     blocks=("think", "answer", "confidence"),
 ))  # fmt: skip
 
+rlcr_answer = register(TagFormat(
+    name="rlcr_answer", states="nothing", grid=(), bounds=(0.0, 1.0), inside=_INSIDE, blocks=("think", "answer"),
+))  # fmt: skip
+
 confidence_first = register(TagFormat(
     name="confidence_first", states="confidence", grid=HUNDREDTHS, bounds=(0.0, 1.0), hint=_CLOSED, inside=_INSIDE,
     blocks=("think", "confidence", "answer"),

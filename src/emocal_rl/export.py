@@ -1,0 +1,209 @@
+"""`emocal-rl export verl`: a recipe's RL stage for people who stay on verl: parquet files, the reward, the command."""
+
+from __future__ import annotations
+
+import io
+import pprint
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from emocal_rl import data, files
+from emocal_rl.data import Row
+from emocal_rl.data.prompts import question
+from emocal_rl.errors import UserError
+from emocal_rl.preflight import reward_of
+from emocal_rl.recipe import Recipe
+from emocal_rl.rewards import FORMATS, Preset, preset
+
+CHUNK = 500  # rows in memory at a time
+ESTIMATORS = {"grpo": "grpo", "rloo": "rloo"}
+AGGREGATION = {
+    "dapo": "token-mean",
+    "bnpo": "token-mean",
+    "grpo": "seq-mean-token-mean",
+    "dr_grpo": "seq-mean-token-sum-norm",
+}
+REWARD_FILE = '''"""The reward of recipe {name}, for verl: one call reads a reply, grades it and scores it."""
+
+from emocal_rl.adapters.core import Scorer
+from emocal_rl.adapters.verl import VerlReward
+from emocal_rl.rewards import Reward
+
+TERMS = {terms}
+REWARD = Reward(TERMS, format={form!r}, grader={grader!r}, floor={floor!r})
+
+compute_score = VerlReward(Scorer(REWARD, scale="raw"))  # raw: the totals of the recipe, as they are
+'''
+
+
+def export_verl(recipe: Recipe, folder: Path, gpus: int = 8, embed: bool = False) -> list[str]:
+    """Write train.parquet, one parquet file for each evaluation split, reward.py and run.sh; returns what to say.
+
+    gpus: on the one machine that run.sh is for.  embed: put pictures into the parquet files, where they are files.
+
+    Raises:
+        UserError: the last stage is none that verl can train, the batches do not divide, or `folder` is in use.
+    """
+    problems = [*_unfit(recipe), *_uneven(recipe, gpus)]
+    if folder.exists() and any(folder.iterdir()):
+        problems.append(f"{folder} exists and is not empty; choose another --out")
+    if problems:
+        raise UserError(*problems)
+    rows = data.load(recipe.data)
+    splits = {"train": recipe.split} | {split: split for split in recipe.evaluation.splits}
+    with files.writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    counts = {
+        name: write_rows(folder / f"{name}.parquet", recipe, rows.split(split), embed) for name, split in splits.items()
+    }
+    files.write_text(folder / "reward.py", reward_file(recipe))
+    files.write_text(folder / "run.sh", command(recipe, folder.resolve(), gpus))
+    return [*(f"{folder / name}.parquet: {count} rows" for name, count in counts.items()),
+            f"{folder / 'reward.py'}: the reward", *_notes(recipe), f"run it: bash {folder / 'run.sh'}"]  # fmt: skip
+
+
+def _unfit(recipe: Recipe) -> Iterator[str]:
+    if recipe.algorithm not in ESTIMATORS:
+        reason = "it is supervised" if recipe.algorithm == "sft" else "the settings of verl's critic are not written"
+        yield f"export: stage {recipe.name} is {recipe.algorithm}; {reason}; export takes grpo and rloo"
+    elif reward_of(recipe).needs_groups:
+        yield "export: verl scores one reply at a time, and a term has a group target; set its target to outcome"
+
+
+def _uneven(recipe: Recipe, gpus: int) -> Iterator[str]:
+    replies = _replies(recipe, gpus)
+    for what, count in zip(("a batch", "an update"), replies, strict=True):
+        if count % _generations(recipe):
+            yield (
+                f"export: {count} replies {what} on {gpus} GPUs cannot be split into groups of {_generations(recipe)}; "
+                "change --gpus, or trainer.per_device_train_batch_size"
+            )
+
+
+def _generations(recipe: Recipe) -> int:
+    return int(recipe.trainer.get("num_generations") or 8)
+
+
+def _replies(recipe: Recipe, gpus: int) -> tuple[int, int]:
+    """(replies sampled at a time, replies of one update) on all GPUs."""
+    options = recipe.trainer
+    each = int(options.get("per_device_train_batch_size") or 8) * gpus
+    update = each * int(options.get("gradient_accumulation_steps") or 1)
+    steps = options.get("steps_per_generation")
+    return int(options.get("generation_batch_size") or (each * int(steps) if steps else update)), update
+
+
+def write_rows(path: Path, recipe: Recipe, rows: Sequence[Row], embed: bool) -> int:
+    """Rows as verl reads them, a few at a time; returns how many."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    form, count = FORMATS[recipe.format], 0
+    lines = (line(recipe, row, form, number, embed) for number, row in enumerate(rows))
+    writer = None
+    try:
+        while chunk := list(islice(lines, CHUNK)):
+            table = pa.Table.from_pylist(chunk, schema=None if writer is None else writer.schema)
+            writer = writer or pq.ParquetWriter(path, table.schema)
+            writer.write_table(table)
+            count += len(chunk)
+    finally:
+        if writer is not None:
+            writer.close()
+    return count
+
+
+def line(recipe: Recipe, row: Row, form: Any, number: int, embed: bool) -> dict[str, Any]:
+    """One row in verl's layout; the reward finds candidates and votes in extra_info."""
+    mark = "" if row.source is None else "<image>"
+    target = row.target()
+    label = target.pop("label")
+    found = {
+        "data_source": f"emocal/{Path(recipe.data.name).stem}",
+        "prompt": [{"role": "user", "content": mark + question(row, form)}],
+        "ability": "calibration",
+        "reward_model": {"style": "rule", "ground_truth": label},
+        "extra_info": {"index": number, "id": row.id, **target},
+    }
+    return found | ({} if row.source is None else {"images": [picture(row, embed)]})
+
+
+def picture(row: Row, embed: bool) -> dict[str, Any]:
+    """A picture as verl takes it: the address of a file, or the bytes of a PNG."""
+    if isinstance(row.source, Path) and not embed:
+        return {"image": row.source.resolve().as_uri()}
+    buffer = io.BytesIO()
+    row.image.save(buffer, format="PNG")
+    return {"bytes": buffer.getvalue()}
+
+
+def reward_file(recipe: Recipe) -> str:
+    """A Python file with the recipe's reward as verl's compute_score."""
+    grader = recipe.grader or ("label" if recipe.target == "majority" else "votes")
+    paid = recipe.reward
+    made = preset(paid) if isinstance(paid, str) else Preset(paid, recipe.format)
+    terms = pprint.pformat(dict(made.terms), sort_dicts=False)
+    return REWARD_FILE.format(name=recipe.name, terms=terms, form=recipe.format, grader=grader, floor=made.floor)
+
+
+def command(recipe: Recipe, folder: Path, gpus: int) -> str:
+    """The shell script that starts verl."""
+    lines = [f"  {key}={shlex.quote(str(value))}" for key, value in settings(recipe, folder, gpus)]
+    return "#!/bin/bash\nset -e\npython3 -m verl.trainer.main_ppo \\\n" + " \\\n".join(lines) + ' \\\n  "$@"\n'
+
+
+def settings(recipe: Recipe, folder: Path, gpus: int) -> Iterable[tuple[str, Any]]:
+    """verl's configuration, key by key, from the recipe's trainer options."""
+    options, size = recipe.trainer, _generations(recipe)
+    batch, update = _replies(recipe, gpus)
+    beta = float(options.get("beta") or 0.0)
+    updates = max(1, batch // update) * int(options.get("num_iterations") or 1)
+    yield "algorithm.adv_estimator", ESTIMATORS[recipe.algorithm]
+    yield "algorithm.norm_adv_by_std_in_grpo", options.get("scale_rewards", "none") in ("group", True)
+    yield "algorithm.use_kl_in_reward", False
+    yield "data.train_files", folder / "train.parquet"
+    yield "data.val_files", "[" + ",".join(str(folder / f"{split}.parquet") for split in recipe.evaluation.splits) + "]"
+    yield "data.train_batch_size", batch // size
+    yield "data.max_prompt_length", 4096
+    yield "data.max_response_length", options.get("max_completion_length") or 256
+    yield "data.filter_overlong_prompts", True
+    yield "data.image_key", "images"
+    yield "actor_rollout_ref.model.path", recipe.model.checkpoint or recipe.model.name
+    yield "actor_rollout_ref.model.enable_gradient_checkpointing", bool(options.get("gradient_checkpointing", True))
+    if lora := recipe.model.lora:
+        yield "actor_rollout_ref.model.lora_rank", lora.rank
+        yield "actor_rollout_ref.model.lora_alpha", int(lora.alpha)
+    yield "actor_rollout_ref.actor.optim.lr", options.get("learning_rate", 1e-6)
+    yield "actor_rollout_ref.actor.ppo_mini_batch_size", update // size
+    yield "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu", options.get("per_device_train_batch_size") or 8
+    yield "actor_rollout_ref.actor.ppo_epochs", options.get("num_iterations") or 1
+    yield "actor_rollout_ref.actor.clip_ratio", options.get("epsilon", 0.2)
+    yield "actor_rollout_ref.actor.loss_agg_mode", AGGREGATION.get(options.get("loss_type", "dapo"), "token-mean")
+    yield "actor_rollout_ref.actor.entropy_coeff", 0
+    yield "actor_rollout_ref.actor.use_kl_loss", beta > 0
+    yield "actor_rollout_ref.actor.kl_loss_coef", beta
+    yield "actor_rollout_ref.actor.kl_loss_type", "low_var_kl"
+    yield "actor_rollout_ref.rollout.name", "vllm"
+    yield "actor_rollout_ref.rollout.n", size
+    yield "actor_rollout_ref.rollout.temperature", options.get("temperature", 1.0)
+    yield "actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu", options.get("per_device_train_batch_size") or 8
+    yield "actor_rollout_ref.ref.log_prob_micro_batch_size_per_gpu", options.get("per_device_train_batch_size") or 8
+    yield "reward.custom_reward_function.path", folder / "reward.py"
+    yield "reward.custom_reward_function.name", "compute_score"
+    yield "trainer.total_training_steps", max(1, int(options.get("max_steps", 100)) // updates)
+    yield "trainer.n_gpus_per_node", gpus
+    yield "trainer.nnodes", 1
+    yield "trainer.experiment_name", recipe.name
+
+
+def _notes(recipe: Recipe) -> Iterator[str]:
+    if recipe.target == "annotator":
+        yield "note: target annotator became votes: the same mean, without the noise of drawing"
+    if recipe.credit != "sequence":
+        yield f"note: credit {recipe.credit} is left out: verl gives one advantage to a whole reply"
+    if recipe.stages[:-1]:
+        names = ", ".join(stage.name for stage in recipe.stages[:-1])
+        yield f"note: verl starts at stage {recipe.name}; train {names} first and set model.checkpoint to the result"

@@ -1,0 +1,109 @@
+"""Asking the model of the previous stage: in this process, or through any engine with everything kept on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emocal_rl.data import Row
+from emocal_rl.errors import UserError
+from emocal_rl.evaluate.completions import complete_to
+from emocal_rl.evaluate.engines import Decoding, Engine, Request
+from emocal_rl.evaluate.generate import complete
+from emocal_rl.evaluate.token_readouts import answer_probability, log_probabilities
+from emocal_rl.progress import stage_progress
+from emocal_rl.rewards import FORMATS
+from emocal_rl.train.labelers import readers
+
+if TYPE_CHECKING:
+    from emocal_rl.recipe import Labels
+
+
+@dataclass(frozen=True)
+class ModelAnswers:
+    """A transformers model in this process; `seed` of the sampling, `batch_size` replies at a time."""
+
+    model: Any
+    processor: Any
+    seed: int
+    batch_size: int
+
+    def samples(self, rows: Sequence[Row], labels: Labels) -> list[list[str | None]]:
+        """`labels.samples` completions a row."""
+        asked = [row for row in rows for _ in range(labels.samples)]
+        texts = self._complete(asked, labels, labels.temperature, labels.strategy.replace("_", " "))
+        return [list(texts[at : at + labels.samples]) for at in range(0, len(texts), labels.samples)]
+
+    def probabilities(self, rows: Sequence[Row], labels: Labels) -> list[float | None]:
+        """Of each row's label among the candidates, after the greedy reasoning."""
+        return probabilities(self.model, self.processor, rows, self._complete(rows, labels, 0.0, "answers"), labels)
+
+    def _complete(self, rows: Sequence[Row], labels: Labels, temperature: float, label: str) -> list[str]:
+        how = {"batch_size": self.batch_size, "max_new_tokens": labels.max_new_tokens, "seed": self.seed}
+        form = FORMATS[labels.format]
+        return complete(self.model, self.processor, rows, form, temperature=temperature, label=label, **how)
+
+
+@dataclass(frozen=True)
+class EngineAnswers:
+    """Any engine; completions are appended to `path`, and what is there already is not asked again.
+
+    failed: the ids of rows of which a completion failed; they are asked again by the next job.
+    """
+
+    engine: Engine
+    path: Path
+    seed: int
+    failed: set[str] = field(default_factory=set)
+
+    def samples(self, rows: Sequence[Row], labels: Labels) -> list[list[str | None]]:
+        """`labels.samples` completions a row."""
+        return self._complete(rows, labels, labels.samples, labels.temperature)
+
+    def probabilities(self, rows: Sequence[Row], labels: Labels) -> list[float | None]:
+        """Of each row's label among the candidates, after the greedy reasoning; the hf engine alone has them.
+
+        Raises:
+            UserError: another engine.
+        """
+        loaded = getattr(self.engine, "loaded", None)
+        if loaded is None:
+            raise UserError("--strategy answer_probability: the probabilities of tokens are only had from --engine hf")
+        texts = [each[0] or "" for each in self._complete(rows, labels, 1, 0.0)]
+        model, processor = loaded
+        return probabilities(model, processor, rows, texts, labels)
+
+    def _complete(self, rows: Sequence[Row], labels: Labels, times: int, temperature: float) -> list[list[str | None]]:
+        requests = [Request(row, FORMATS[labels.format], repeat) for row in rows for repeat in range(times)]
+        decoding = Decoding(temperature, 1.0, labels.max_new_tokens, self.seed)
+        found = complete_to(self.path, requests, self.engine, decoding, label=labels.strategy.replace("_", " "))
+        self.failed.update(one.request.row.id for one in found if one.text is None)
+        return [[one.text for one in found[at : at + times]] for at in range(0, len(found), times)]
+
+
+def probabilities(
+    model: Any, processor: Any, rows: Sequence[Row], texts: Sequence[str], labels: Labels
+) -> list[float | None]:
+    """The probability of each row's label among its candidates where the reply's answer stands; None without one."""
+    form = FORMATS[labels.format]
+    found: list[float | None] = []
+    with stage_progress("label probability", len(rows), "readouts") as tick:
+        for row, text, replies in zip(rows, texts, readers(rows, form, [[text] for text in texts]), strict=True):
+            reply = replies[0]
+            span = reply.answer_span if reply else None
+            found.append(None if span is None else _share(model, processor, Request(row, form), text, span))
+            tick(len(found))
+    return found
+
+
+def _share(model: Any, processor: Any, request: Request, text: str, span: tuple[int, int]) -> float | None:
+    """The label's part of the probability that all candidates have together."""
+    chances = {}
+    for name in request.row.candidates:
+        written = text[: span[0]] + name + text[span[1] :]
+        logs, tokens, offsets = log_probabilities(model, processor, request, written)
+        chances[name] = answer_probability(logs, tokens, offsets, (span[0], span[0] + len(name))) or 0.0
+    total = sum(chances.values())
+    return chances[request.row.label] / total if total else None

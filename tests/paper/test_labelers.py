@@ -1,0 +1,193 @@
+"""Confidences for stage two: every strategy by hand, what it refuses, and the command."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from emocal_rl import recipe as recipes
+from emocal_rl.data import Row, emoji
+from emocal_rl.errors import UserError
+from emocal_rl.recipe import Labels
+from emocal_rl.rewards import FORMATS
+from emocal_rl.train.labelers import ASKING, STRATEGIES, check_new, make_labels
+
+EMOTIONS = ("amusement", "awe", "contentment", "excitement", "anger", "disgust", "fear", "sadness")
+PARTS = dict.fromkeys(("element", "human", "context", "interaction", "analysis"), "something")
+
+
+def row(identity: str, label: str, votes: Sequence[float] | None = None, **more) -> Row:
+    counts = tuple(votes or (int(name == label) for name in EMOTIONS))
+    return Row(identity, None, "Which emotion?", EMOTIONS, counts, identity, **more)
+
+
+def reply(answer: str) -> str:
+    return FORMATS["emocaliber_answer"].write(PARTS, answer) if answer else "no idea"
+
+
+class Said:
+    """Answers that were given beforehand: row id -> answers, "" for an unreadable one."""
+
+    def __init__(self, answers: dict[str, Sequence[str]], probabilities: Sequence[float | None] = ()) -> None:
+        self.answers, self.given = answers, list(probabilities)
+
+    def samples(self, rows, labels):
+        return [[reply(said) for said in self.answers[row.id]] for row in rows]
+
+    def probabilities(self, rows, labels):
+        return self.given
+
+
+ROWS = [row("a", "awe"), row("b", "fear")]
+ANSWERS = Said({"a": ["awe", "awe", "awe", "amusement"], "b": ["awe", "anger", "anger", ""]})
+
+
+@pytest.mark.parametrize(
+    ("strategy", "expected"),
+    [
+        ("hit_rate", [0.67, 0.17]),  # (3 + 1) / 6, (0 + 1) / 6
+        ("self_consistency", [0.67, 0.5]),  # (3 + 1) / 6, (2 + 1) / 6
+        ("similarity", [0.75, 0.33]),  # (3.5 + 1) / 6, (2 x 0.5 + 1) / 6: anger is as negative as fear, awe is not
+    ],
+)
+def test_sampled_strategies_by_hand(strategy, expected):
+    made = make_labels(ROWS, ANSWERS, Labels(strategy=strategy, samples=4))
+    assert [one.confidence for one in made] == expected
+    assert made[1].facts["samples"] == 4
+    assert made[1].facts["answers"] == {"anger": 2, "awe": 1}
+
+
+def test_probability_of_the_label():
+    made = make_labels(ROWS, Said({}, [0.874, None]), Labels(strategy="answer_probability"))
+    assert [one.confidence for one in made] == [0.87, 0.12]  # an even share of eight labels where nothing was shown
+
+
+def test_votes_counts_are_smoothed_and_shares_are_not():
+    rows = [row("a", "awe", (0, 14, 0, 0, 0, 0, 0, 0)), row("b", "awe", (0.25, 0.75, 0, 0, 0, 0, 0, 0))]
+    made = make_labels(rows, None, Labels(strategy="votes"))
+    assert [one.confidence for one in made] == [0.94, 0.75]  # 15 / 16
+
+
+def test_distributions_for_formats_that_state_one():
+    """Answers: awe 3, amusement 1; one pseudo-count for each of eight labels."""
+    made = make_labels(ROWS, ANSWERS, Labels(samples=4))[0].stated("distribution")
+    assert (made["awe"], made["amusement"], made["fear"]) == (4 / 12, 2 / 12, 1 / 12)
+    voted = make_labels([row("a", "awe", (0, 14, 0, 0, 0, 0, 0, 6))], None, Labels(strategy="votes", smoothing=0.0))
+    assert voted[0].stated("distribution")["sadness"] == 0.3
+    assert voted[0].stated("confidence") == 0.7
+    with pytest.raises(UserError, match="labels.strategy: the format states a distribution, which hit_rate and votes"):
+        make_labels(ROWS, None, Labels(strategy="constant"))[0].stated("distribution")
+
+
+def test_constant_and_given():
+    rows = [row("a", "awe", confidence=0.456), row("b", "fear", confidence=1.0)]
+    assert [one.confidence for one in make_labels(rows, None, Labels(strategy="constant", value=0.8))] == [0.8, 0.8]
+    assert [one.confidence for one in make_labels(rows, None, Labels(strategy="given"))] == [0.46, 0.99]
+
+
+def test_every_strategy_is_offered_and_stays_inside_the_printable_range():
+    offered = set(recipes.json_schema()["$defs"]["Labels"]["properties"]["strategy"]["enum"])
+    assert offered == set(STRATEGIES)
+    for strategy in ASKING:
+        extreme = Said({"a": ["awe"] * 4, "b": [""] * 4}, [1.0, 0.0])
+        made = make_labels(ROWS, extreme, Labels(strategy=strategy, smoothing=0.0))
+        assert [one.confidence for one in made] == [0.99, 0.01]
+
+
+def test_a_file_of_labels(tmp_path: Path):
+    path = tmp_path / "labels.jsonl"
+    path.write_text('{"id": "b", "label": "fear", "confidence": 0.3}\n{"id": "a", "label": "awe", "confidence": 0.7}\n')
+    labels = Labels(strategy="file", file=str(path))
+    assert [one.confidence for one in make_labels(ROWS, None, labels)] == [0.7, 0.3]
+    with pytest.raises(UserError, match=f"{path}: has no label for 1 of 3 rows \\(first: c\\)"):
+        make_labels([*ROWS, row("c", "awe")], None, labels)
+    with pytest.raises(UserError, match="row a is labelled 'awe' there; the file is of other data"):
+        make_labels([row("a", "fear")], None, labels)
+    with pytest.raises(UserError, match="labels.file: no file nowhere; make it with: emocal-rl label --help"):
+        make_labels(ROWS, None, Labels(strategy="file", file="nowhere"))
+
+
+def test_what_is_missing_is_said():
+    with pytest.raises(UserError, match=r"strategy votes needs several votes a row; 2 of 2 rows .* \(first: a\)"):
+        make_labels(ROWS, None, Labels(strategy="votes"))
+    with pytest.raises(UserError, match=r"strategy given needs a confidence in every row; 2 of 2 have none"):
+        make_labels(ROWS, None, Labels(strategy="given"))
+    with pytest.raises(UserError, match="labels: hit_rate needs a model"):
+        make_labels(ROWS, None, Labels())
+
+
+def test_rows_must_be_new_to_the_model():
+    check_new(ROWS, {"one": [row("c", "awe")]}, "stage_two")
+    with pytest.raises(UserError, match=r"labels: 1 of 2 rows of stage_two were trained on in one \(first: b\)"):
+        check_new(ROWS, {"one": [row("b", "fear")]}, "stage_two")
+
+
+# The command
+
+
+def lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_label_without_a_model(cli, tmp_path):
+    out = tmp_path / "labels.jsonl"
+    done = cli("label", "--data", "emoji", "--strategy", "votes", "--limit", "5", "--out", str(out))
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("5 rows of stage_two labelled by votes: mean confidence 0.")
+    first = emoji.load(2)["stage_two"][0]
+    found = lines(out)[0]
+    assert found["confidence"] == round((max(first.votes) + 1) / (sum(first.votes) + 2), 2)
+    assert {key: found[key] for key in ("id", "label", "strategy", "model", "seed")} == {
+        "id": first.id, "label": first.label, "strategy": "votes", "model": None, "seed": 0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--data", "emoji"], "label: --strategy hit_rate asks a model: give a run directory, or --model M"),
+        (["--model", "tiny"], "say which rows: --data, a data set (see emocal-rl data) or a .jsonl file"),
+        (["--data", "emoji", "--strategy", "luck"], "label: --strategy: expected 'hit_rate', 'self_consistency'"),
+        (["--data", "emoji", "--strategy", "constant", "--value", "2"], "label: --value: expected less than 1"),
+    ],
+)
+def test_label_mistakes(cli, arguments, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = cli("label", *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"error: {said}")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_label_by_the_embedded_model_resumes_and_trains(cli, tmp_path):
+    """Sampled, kept on disk, not asked again, and learnt from by the next stage."""
+    out = tmp_path / "labels.jsonl"
+    command = ["label", "--model", "tiny", "--data", "emoji", "--limit", "6", "--samples", "2",
+               "--max-new-tokens", "64", "--out", str(out)]  # fmt: skip
+    done = cli(*command)
+    assert (done.code, done.out.splitlines()[-1]) == (0, f"written: {out}")
+    assert len(lines(tmp_path / "labels.completions.jsonl")) == 12
+    made = lines(out)
+    assert {one["confidence"] for one in made} <= {0.25, 0.5, 0.75}
+    assert cli(*command).code == 0
+    assert len(lines(tmp_path / "labels.completions.jsonl")) == 12
+    assert lines(out) == made
+    run = tmp_path / "run"
+    options = ["data.limit=6", f"labels={{strategy: file, file: {out}}}", "warm_start=[]", "evaluation.limit=2",
+               "trainer.max_steps=1", "trainer.per_device_train_batch_size=2", "evaluation.bootstrap=0"]  # fmt: skip
+    assert cli("train", "--recipe", "sft_confidence", *options, "--run-dir", str(run)).code == 0
+    learnt = json.loads((run / "records" / "sft_confidence-labels.json").read_text())
+    assert learnt == {one["id"]: one["confidence"] for one in made}
+
+
+@pytest.mark.slow
+def test_answer_probability_of_the_embedded_model(cli, tmp_path):
+    out = tmp_path / "labels.jsonl"
+    done = cli("label", "--model", "tiny", "--data", "emoji", "--limit", "4", "--strategy", "answer_probability",
+               "--max-new-tokens", "64", "--out", str(out))  # fmt: skip
+    assert done.code == 0, done.err
+    for one in lines(out):
+        probability = one["probability"]
+        assert one["confidence"] == (0.5 if probability is None else round(min(max(probability, 0.01), 0.99), 2))
