@@ -256,9 +256,12 @@ def from_tree(tree: Any, where: recipe_errors.Where = recipe_errors.nowhere) -> 
     return recipe
 
 
-def dump(recipe: Recipe) -> str:
-    """The recipe as YAML, every default filled in; loading it gives an equal recipe."""
-    return yaml_load.write(recipe.model_dump(mode="json"))
+def dump(recipe: Recipe, keys: Sequence[str] | None = None) -> str:
+    """The recipe as YAML, every default filled in; loading it gives an equal recipe.
+
+    keys: write only these, where all others have their defaults.
+    """
+    return yaml_load.write(recipe.model_dump(mode="json", include=None if keys is None else set(keys)))
 
 
 def json_schema() -> dict[str, Any]:

@@ -105,8 +105,10 @@ def _report(path: Path) -> None:
     from emocal_rl.evaluate.pictures import picture_of
     from emocal_rl.evaluate.report import summary_lines, write_report
 
-    recipe = recipe_module.load(str(path / "recipe.yaml"))
-    metrics = write_report(path, picture_of(load(recipe.data)))
+    if read_info(path).get("kind") == "score":  # saved completions come without pictures
+        metrics = write_report(path, lambda identity: None)
+    else:
+        metrics = write_report(path, picture_of(load(recipe_module.load(str(path / "recipe.yaml")).data)))
     print("\n".join(summary_lines(metrics)))
     print(f"report: {path / 'report.html'}")
 

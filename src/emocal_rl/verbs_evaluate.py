@@ -25,6 +25,8 @@ def score_options(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--grader", metavar="NAME", help="default: votes where every row has votes, else label")
     parser.add_argument("--out", metavar="DIR", help="write records.jsonl and metrics.json there")
+    parser.add_argument("--report", action="store_true", help="with --out: draw DIR/report/report.html as well, a "
+                        "section for every split or task of the file")  # fmt: skip
     parser.add_argument("--resamples", type=int, default=2000, help="bootstrap resamples behind each interval")
     parser.add_argument("--seed", type=int, default=0, help="seed of the resamples")
     parser.add_argument("--vecbench", action="store_true", help="the file holds VECBench answers: its tables, "
@@ -39,6 +41,8 @@ def score(args: Namespace) -> None:
         return
     if args.questions:
         raise UserError("score: --questions goes with --vecbench")
+    if args.report and not args.out:
+        raise UserError("score: --report needs --out DIR to write to")
     from emocal_rl.evaluate import score as scoring
     from emocal_rl.evaluate.saved import read_saved
 
@@ -49,6 +53,11 @@ def score(args: Namespace) -> None:
     if args.out:
         scoring.write(report, Path(args.out))
         print(f"written: {Path(args.out) / 'records.jsonl'} and metrics.json")
+    if args.report:
+        from emocal_rl.evaluate.score_report import report_scores
+
+        report_scores(report, Path(args.out) / "report", **options, command=("emocal-rl", *sys.argv[1:]))
+        print(f"report: {Path(args.out) / 'report' / 'report.html'}")
 
 
 def _vecbench(args: Namespace) -> None:
@@ -56,6 +65,8 @@ def _vecbench(args: Namespace) -> None:
     from emocal_rl.evaluate.vecbench import read_items
     from emocal_rl.rewards.formats import find_format
 
+    if args.report:
+        raise UserError("score: --vecbench writes its own page with --out; it takes no --report")
     if args.terms or args.grader:
         raise UserError("score: --vecbench has its own rules; it takes no term=weight and no --grader")
     form = find_format(args.format).name if args.format else None

@@ -6,6 +6,9 @@ import dataclasses
 import importlib.util
 import json
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -233,3 +236,26 @@ def test_vllm_gives_what_transformers_gives(requests: list[Request], expected: l
     sampled = [c.text for c in engine.complete(requests, Decoding(temperature=1.0, max_new_tokens=24))]
     assert sampled == [c.text for c in engine.complete(requests, Decoding(temperature=1.0, max_new_tokens=24))]
     engine.close()
+
+
+def test_an_interrupted_evaluation_does_not_wait_for_answers_on_their_way() -> None:
+    script = """
+import socket, threading, time, _thread
+from emocal_rl.data import emoji
+from emocal_rl.evaluate.engines import Decoding, Request, open_engine
+from emocal_rl.rewards import FORMATS
+
+silent = socket.create_server(("127.0.0.1", 0))  # takes connections and never answers
+url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+engine = open_engine("openai", "m", base_url=url, batch_size=4)
+requests = [Request(row, FORMATS["rlcr_short"]) for row in emoji.load(2)["validation"][:8]]
+threading.Timer(0.5, _thread.interrupt_main).start()
+try:
+    list(engine.complete(requests, Decoding()))
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+    began = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=110, check=False)
+    assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
+    assert time.monotonic() - began < 100  # the engine's own time-out is 120 s

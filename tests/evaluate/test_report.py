@@ -15,6 +15,8 @@ from PIL import Image
 from synthetic import STAGES, write_run
 
 from emocal_rl.errors import UserError
+from emocal_rl.evaluate.gallery import pick
+from emocal_rl.evaluate.records import Record
 from emocal_rl.evaluate.report import summary_lines, write_report
 
 TWO = ("validation", "unseen_style")
@@ -99,6 +101,25 @@ def test_the_table_holds_every_row_a_reader_needs(finished: tuple[Path, dict[str
     d = metrics["splits"]["unseen_style"]["differences"]["before"]["brier"]
     assert d["better"] is True
     assert d["low"] < d["value"] < d["high"] < 0
+
+
+def test_the_page_says_how_much_can_be_answered(finished: tuple[Path, dict[str, Any]]) -> None:
+    path, metrics = finished
+    html = (path / "report.html").read_text()
+    share = metrics["splits"]["unseen_style"]["diagnostics"]["after"]["coverage_at_risk_20"]["value"]
+    row = html.split("at most 20% wrong</td>")[1].split("</tr>")[0]
+    assert row.count("<td>") == 2
+    assert f"<td>{100 * share:.1f}%<small>[" in row
+    assert "wrong" in html.split("coverage at risk")[0]
+
+
+def test_a_large_gallery_is_picked_at_once() -> None:
+    rows = [Record(str(i), str(i), ("a", "b"), (1, 2), "b", "", "ab"[i % 2], 0.9, 0.5, None) for i in range(20_000)]
+    cards = pick(rows, {}, per_group=8)
+    assert [card.group for card in cards] == ["right"] * 8 + ["wrong"] * 8
+    assert len({card.after.id for card in cards}) == 16
+    few = [Record(str(i), "one", ("a", "b"), (1, 2), "b", "", "b", 0.9, 0.5, None) for i in range(3)]
+    assert len(pick(few, {}, per_group=8)) == 3  # one cluster: all of it
 
 
 def test_the_headline_says_what_happened(finished: tuple[Path, dict[str, Any]]) -> None:

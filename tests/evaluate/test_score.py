@@ -48,7 +48,7 @@ def test_numbers_by_hand(tmp_path: Path) -> None:
     assert found.faults == {"no_think": 1}
     # correct + brier: 1 - .01, 0 - .36, and the floor, which is -1
     assert found.means["total"] == pytest.approx((0.99 - 0.36 - 1) / 3)
-    assert found.as_dict()["f1"]["macro"] == pytest.approx((2 * 1 / (1 + 3) + 0) / 2)
+    assert found.metrics["f1_macro"].value == pytest.approx((2 * 1 / (1 + 3) + 0) / 2)
 
 
 def test_it_is_the_reward_call_of_training(tmp_path: Path) -> None:
@@ -185,6 +185,8 @@ def test_the_command_prints_writes_and_needs_no_torch(tmp_path: Path, python: Ca
         (["{file}", "brier=high"], "the weight of brier must be a number, got 'high'"),
         (["{file}", "--format", "nope"], "unknown format 'nope'"),
         (["{file}", "--grader", "labl"], "did you mean 'label'?"),
+        (["{file}", "--report"], "score: --report needs --out DIR to write to"),
+        (["{file}", "--vecbench", "--report"], "--vecbench writes its own page with --out; it takes no --report"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path: Path, cli: Callable[..., Any], arguments: list[str], said: str) -> None:
@@ -193,3 +195,29 @@ def test_mistakes_are_one_line(tmp_path: Path, cli: Callable[..., Any], argument
     assert done.code == 2
     assert said in done.err
     assert done.err.count("\n") == 1
+
+
+def test_a_report_has_a_section_for_every_task_or_split(tmp_path: Path, cli: Callable[..., Any]) -> None:
+    lines = [row(i, reply("joy" if i % 3 else "fear", 0.6 + 0.1 * (i % 4)), task=f"t {i % 2}") for i in range(40)]
+    lines[0] |= {"label": None, "candidates": None, "votes": {"joy": 2, "fear": 1}}
+    file = written(tmp_path / "my runs.jsonl", *lines)
+    arguments = ["--format", "rlcr", "--resamples", "50", "--report"]
+    done = cli("score", str(file), *arguments, "--out", str(tmp_path / "a"))
+    assert (done.code, done.err) == (0, "")
+    numbers = json.loads((tmp_path / "a" / "report" / "metrics.json").read_text())
+    assert {name: split["rows"] for name, split in numbers["splits"].items()} == {"all": 40, "t_0": 20, "t_1": 20}
+    assert numbers["fitted_on"] is None
+    after = numbers["splits"]["all"]["systems"]["after"]["metrics"]
+    scored = json.loads((tmp_path / "a" / "metrics.json").read_text())["metrics"]
+    assert after["brier"]["value"] == pytest.approx(scored["brier"]["value"])
+    assert after["f1_macro"]["value"] == pytest.approx(scored["f1_macro"]["value"])
+    assert "my_runs" in (tmp_path / "a" / "report" / "report.html").read_text()
+    again = cli("report", str(tmp_path / "a" / "report"))
+    assert (again.code, again.err) == (0, "")
+    file = written(
+        tmp_path / "s.jsonl", *[x | {"split": "test" if i % 4 else "validation"} for i, x in enumerate(lines)]
+    )
+    assert cli("score", str(file), *arguments, "--out", str(tmp_path / "b")).code == 0
+    numbers = json.loads((tmp_path / "b" / "report" / "metrics.json").read_text())
+    assert numbers["fitted_on"] == "validation"
+    assert "after+isotonic" in numbers["splits"]["test"]["systems"]

@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from emocal_rl.evaluate.cells import Sample
+from emocal_rl.evaluate.decompose import smooth_consistency
 from emocal_rl.evaluate.smooth import at_bandwidth, kernel, smece
 
 
@@ -44,3 +45,37 @@ def test_value_is_its_own_bandwidth() -> None:
 
 def test_perfectly_calibrated_soft_rows_are_zero() -> None:
     assert smece([0.2, 0.7, 1.0], [0.2, 0.7, 1.0]) == pytest.approx(0.0, abs=1e-12)
+
+
+def test_the_noise_floor_is_what_calibrated_data_show_and_the_test_rejects_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    floors, values, p_values = [], [], []
+    for trial in range(60):
+        c = rng.choice(np.arange(21) / 20, 300)
+        sample = Sample.of(c, (rng.random(300) < c).astype(float))
+        floor, p = smooth_consistency(sample, seed=trial, resamples=200)
+        floors.append(floor)
+        p_values.append(p)
+        values.append(smece(sample.confidence, sample.correct))
+    assert np.mean(floors) == pytest.approx(np.mean(values), rel=0.1)
+    assert np.mean(np.array(p_values) < 0.05) < 0.15
+    assert 0.3 < np.median(p_values) < 0.8
+
+
+def test_over_confidence_is_above_the_floor() -> None:
+    rng = np.random.default_rng(1)
+    c = rng.choice(np.arange(21) / 20, 600)
+    floor, p = smooth_consistency(Sample.of(c, (rng.random(600) < c**2).astype(float)))
+    assert floor < 0.05
+    assert p < 0.01
+
+
+def test_the_floor_of_clustered_rows_is_theirs() -> None:
+    rng = np.random.default_rng(2)
+    c, clusters = rng.choice(np.arange(21) / 20, 200), np.repeat(np.arange(200), 4)
+    copies = [Sample.of(np.repeat(c, 4), np.repeat((rng.random(200) < c).astype(float), 4)) for _ in range(40)]
+    floors = [smooth_consistency(sample, clusters, resamples=200)[0] for sample in copies[:8]]
+    ignored = smooth_consistency(copies[0], resamples=200)[0]
+    shown = np.mean([smece(sample.confidence, sample.correct) for sample in copies])
+    assert np.mean(floors) == pytest.approx(shown, rel=0.12)
+    assert ignored < 0.75 * shown

@@ -8,9 +8,12 @@ from typing import Any
 
 import yaml
 
+from emocal_rl.evaluate.bounds import bayes_sample
 from emocal_rl.evaluate.cells import Sample
 from emocal_rl.evaluate.compare import COMPARED, Difference, paired, share_closed
+from emocal_rl.evaluate.distributions import split_distributions
 from emocal_rl.evaluate.intervals import Resampler
+from emocal_rl.evaluate.measure import Metric
 from emocal_rl.evaluate.records import Records, RunFiles
 from emocal_rl.evaluate.selective import threshold_table
 from emocal_rl.evaluate.systems import (
@@ -57,6 +60,7 @@ class SplitResult:
     differences: Mapping[str, Mapping[str, Difference]]  # "before", "before+isotonic", ... -> after minus that
     closed: tuple[float, float | None, float | None] | None
     resampler: Resampler
+    distributions: Mapping[str, Mapping[str, Metric]]  # of stated distributions: "before", "after", "bayes", ...
 
     def value(self, system: str, metric: str) -> float | None:
         """A number of the table, or None where it does not exist."""
@@ -73,6 +77,7 @@ class SplitResult:
             "clusters": len(set(self.clusters)),
             "systems": {key: system.as_dict() for key, system in self.systems.items()},
             "differences": {k: {m: d.as_dict() for m, d in v.items()} for k, v in self.differences.items()},
+            "distributions": {k: {n: m.as_dict() for n, m in v.items()} for k, v in self.distributions.items()},
             "bayes_gap_closed": _closed_dict(self.closed),
             "diagnostics": {k: diagnostics(s) for k, s in samples.items()},
             "thresholds": {k: threshold_table(s.confidence, s.correct) for k, s in samples.items()},
@@ -169,7 +174,7 @@ def _split(
     after, before = (r.aligned(ids) if r else None for r in (after, before))
     lead = after or before
     assert lead is not None
-    resampler = Resampler.clustered(lead.clusters, resamples, seed)
+    resampler = _resampler(run, split, ids, lead, resamples, seed)
     systems = bound_systems(lead, resampler)
     systems += _other_stages(run, split, ids, resampler)
     if before:
@@ -179,7 +184,15 @@ def _split(
         systems += model_systems("after", label, after, calibrators.get("after", {}), resampler)
     table = {system.key: system for system in systems}
     differences, closed = _differences(table, resampler), _closed(table, resampler)
-    return SplitResult(split, tuple(ids), tuple(lead.clusters), table, differences, closed, resampler)
+    stated = split_distributions(before, after)
+    return SplitResult(split, tuple(ids), tuple(lead.clusters), table, differences, closed, resampler, stated)
+
+
+def _resampler(run: RunFiles, split: str, ids: Sequence[str], lead: Records, resamples: int, seed: int) -> Resampler:
+    """One for all systems of the split, which pairs them."""
+    found = [r.aligned(ids).sample for s in run.stages if (r := run.get(s, split)) is not None and set(ids) <= r.ids]
+    found += [bayes_sample(lead.votes)] if lead.votes is not None else []
+    return Resampler.of(lead.clusters, *found, resamples=resamples, seed=seed)
 
 
 def _common(after: Records | None, before: Records | None, split: str, notes: list[str]) -> list[str]:

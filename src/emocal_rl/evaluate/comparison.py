@@ -13,6 +13,7 @@ from emocal_rl.evaluate.findings import between, number, percent
 from emocal_rl.evaluate.markup import document, figure, headline, paragraphs, text
 from emocal_rl.evaluate.page import file_name
 from emocal_rl.evaluate.seeds import RIVALS, Entry, entries, resamples_of, split_result
+from emocal_rl.evaluate.side_by_side import side_by_side, side_by_side_lines
 from emocal_rl.evaluate.tables import LABELS, SHARES, shown, spread, table
 
 TABLE = ("brier", "ece_10", "auroc", "accuracy", "overconfidence", "parse_rate")
@@ -25,11 +26,14 @@ def compare_runs(
 
     Runs whose recipes differ only in their seed are pooled: the interval covers both which rows and which seeds were
     drawn. Recipes that differ otherwise are variants, named by what differs (or by `labels`, one a run) and contrasted
-    with the first. Raises
+    with the first. Where one has no stage before to compare with (an evaluation), the final stages are compared instead
+    (`side_by_side`). Raises
     UserError for fewer than two runs, or when no split has before-and-after records of the same rows in all of them.
     """
     runs = entries(run_dirs, labels)
     count = resamples_of(runs) if resamples is None else resamples
+    if labels is None and any(e.files.before is None for e in runs):
+        return side_by_side(runs, output, count)
     splits = [s for s in runs[0].files.splits if all(s != e.fit_split for e in runs)]
     results = {s: r for s in splits if (r := split_result(runs, s, count)) is not None}
     if not results:
@@ -178,6 +182,8 @@ def _change(metric: str, first: float | None, second: float | None, d: Mapping[s
 
 def comparison_lines(numbers: Mapping[str, Any]) -> list[str]:
     """The comparison for the terminal: the headline, then per split and variant the pooled change of each metric."""
+    if numbers.get("kind") == "evaluations":
+        return side_by_side_lines(numbers)
     rows = [
         (f"{split['label']}: {name}", v)
         for split in numbers["splits"].values()

@@ -15,6 +15,7 @@ from emocal_rl.evaluate.binning import bin_of, pooled
 from emocal_rl.evaluate.cells import Array, Cells, Ints, Sample, _sum, ratio
 from emocal_rl.evaluate.logistic import fit_logistic, logit
 from emocal_rl.evaluate.measure import measure
+from emocal_rl.evaluate.smooth import fixed_point, null_values
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,32 @@ def consistency(
     null = np.abs(noise).sum(axis=-1) * np.sqrt(effect) / float(cells.n)
     p = (1 + int((null >= observed - 1e-12).sum())) / (1 + resamples)
     return Consistency(observed, float(null.mean()), float(np.quantile(null, 0.95)), p, effect)
+
+
+def smooth_consistency(
+    sample: Sample,
+    clusters: ArrayLike | None = None,
+    *,
+    observed: float | None = None,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """(floor, p) of the smECE: as ``consistency``, with at most 500 draws, which know the floor well enough.
+
+    observed: the sample's smECE, where it is known already.
+
+    >>> floor, p = smooth_consistency(Sample.of([0.5] * 100, [1, 0] * 50))
+    >>> round(floor, 2), p
+    (0.04, 1.0)
+    """
+    draws, cells = min(max(resamples, 200), 500), sample.cells()
+    drawn = np.random.default_rng(seed).binomial(
+        cells.weight.astype(np.int64), cells.values, (draws, cells.values.size)
+    )
+    expected = cells.weight * cells.values
+    right = expected + np.sqrt(design_effect(sample, clusters)) * (drawn - expected)
+    null, observed = null_values(cells, right), fixed_point(cells) if observed is None else observed
+    return float(null.mean()), (1 + int((null >= observed - 1e-12).sum())) / (1 + draws)
 
 
 def _null_gaps(cells: Cells, member: Ints, bins: int, resamples: int, rng: np.random.Generator) -> Array:

@@ -45,18 +45,11 @@ def _shuffled(record: Record) -> str:
     return hashlib.sha256(record.id.encode()).hexdigest()
 
 
-def majority(record: Record) -> str | None:
-    """The label most annotators chose, else the row's label."""
-    if record.votes and len(record.votes) == len(record.candidates):
-        return record.candidates[max(range(len(record.votes)), key=record.votes.__getitem__)]
-    return record.label
-
-
 def pick(records: Iterable[Record], before: Mapping[str, Record], per_group: int = PER_GROUP) -> list[Card]:
     """Up to ``per_group`` cards each of right, wrong and most improved; one per cluster where there are enough."""
     rows = sorted(records, key=_shuffled)
-    right = [r for r in rows if r.answer is not None and r.answer == majority(r)]
-    wrong = sorted((r for r in rows if r.answer != majority(r)), key=lambda r: -(r.confidence or 0.0))
+    right = [r for r in rows if r.answer is not None and r.answer == r.majority]
+    wrong = sorted((r for r in rows if r.answer != r.majority), key=lambda r: -(r.confidence or 0.0))
     gain = {r.id: g for r in rows if (g := _gain(before.get(r.id), r)) is not None and g > 0}
     improved = sorted((r for r in rows if r.id in gain), key=lambda r: -gain[r.id])
     taken: set[str] = set()
@@ -76,14 +69,16 @@ def _gain(before: Record | None, after: Record) -> float | None:
 
 def _varied(pool: list[Record], taken: set[str], count: int) -> list[Record]:
     """The first ``count`` not yet shown, preferring clusters not yet shown."""
-    fresh, seen = [], set()
-    for record in pool:
-        if record.id not in taken and record.cluster not in seen:
-            fresh.append(record)
-            seen.add(record.cluster)
-    repeats = [r for r in pool if r.id not in taken and r not in fresh]
-    chosen = (fresh + repeats)[:count]
-    taken.update(r.id for r in chosen)
+    seen: set[str] = set()
+    chosen: list[Record] = []
+    for fresh_only in (True, False):
+        for record in pool:
+            if len(chosen) == count:
+                break
+            if record.id not in taken and not (fresh_only and record.cluster in seen):
+                chosen.append(record)
+                taken.add(record.id)
+                seen.add(record.cluster)
     return chosen
 
 

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 
 from emocal_rl.evaluate.cells import Array, Cells, Ints, Sample
-from emocal_rl.evaluate.decompose import Consistency, consistency
+from emocal_rl.evaluate.decompose import Consistency, consistency, smooth_consistency
 from emocal_rl.evaluate.measure import MEASURES, Interval, Metric
 from emocal_rl.evaluate.metrics import HEADLINE
 
@@ -46,6 +46,16 @@ class Resampler:
         unit = np.unique(np.asarray(clusters), return_inverse=True)[1].astype(np.int64)
         units = int(unit.max()) + 1
         return cls(unit, np.full(units, 1 / units), units, np.ones(units), resamples, seed)
+
+    @classmethod
+    def of(cls, clusters: Sequence[Any], *samples: Sample, resamples: int = 2000, seed: int = 0) -> Resampler:
+        """Resample clusters where some hold several rows, else rows, which is the same and takes a million of them.
+
+        samples: everything that will be measured with it, up to changes of confidence that depend on nothing else.
+        """
+        if len(set(clusters)) < len(clusters):
+            return cls.clustered(clusters, resamples, seed)
+        return cls.independent(*samples, resamples=resamples, seed=seed)
 
     @classmethod
     def independent(cls, *samples: Sample, resamples: int = 2000, seed: int = 0) -> Resampler:
@@ -162,6 +172,19 @@ def measured(
     return found
 
 
+def smooth_floors(
+    sample: Sample, clusters: ArrayLike | Sequence[Any] | None, smece: Metric, resamples: int, seed: int
+) -> dict[str, Metric]:
+    """The noise floor and p-value that travel with a smECE."""
+    n = smece.n
+    floor, p = smooth_consistency(sample, clusters, observed=smece.value, resamples=resamples, seed=seed)
+    how = "consistency resampling, y* ~ Bernoulli(c)"
+    return {
+        "smece_floor": Metric("smece_floor", floor, f"smece of calibrated data: {how}", n),
+        "smece_p": Metric("smece_p", p, f"p-value of smece: {how}", n),
+    }
+
+
 def floors(test: Consistency, n: int, bins: int = 10) -> dict[str, Metric]:
     """The noise floor and p-value that travel with an ECE."""
     how = f"consistency resampling, y* ~ Bernoulli(c), design effect {test.design_effect:.2f}"
@@ -180,7 +203,7 @@ def headline(
     resamples: int = 2000,
     seed: int = 0,
 ) -> dict[str, Metric]:
-    """The headline metrics of one system with 95 % intervals, and the ECE noise floors.
+    """The headline metrics of one system with 95 % intervals, and the noise floors of ECE and smECE.
 
     confidence (n,) with NaN or None where none was stated; correct (n,) in [0, 1]; clusters (n,) labels: rows of one
     label are not independent (None: all are); readable (n,) bool, by default the rows that state a confidence.
@@ -201,4 +224,4 @@ def headline(
     for bins in (10, 15) if n else ():
         test = consistency(sample, clusters, bins=bins, resamples=resamples, seed=seed)
         found.update(floors(test, n, bins))
-    return found
+    return found | (smooth_floors(sample, clusters, found["smece"], resamples, seed) if n else {})

@@ -32,6 +32,10 @@ from emocal_rl.evaluate.report import write_report
 from emocal_rl.progress import stage_progress
 from emocal_rl.rewards import FORMATS, Reply, Reward
 
+FROM_THE_RUN = {"seed", "data", "evaluation"}
+NO_TRAINING = {"algorithm": "sft", "split": "none"}  # what a recipe must have although nothing is trained
+WRITTEN = (*NO_TRAINING, "name", "format", "seed", "model", "data", "evaluation")
+
 
 @dataclass(frozen=True)
 class Job:
@@ -61,16 +65,16 @@ def job_recipe(
     resamples: int | None = None,
     seed: int | None = None,
 ) -> recipes.Recipe:
-    """The recipe of an evaluation: the run's own where there is one, with what was asked for changed.
+    """The recipe of an evaluation: of the run's own, where there is one, what bears on it, with what was asked for.
 
     ``splits`` default to the recipe's, for other data to those of them it has, else to all it has.
     Raises UserError for data or splits that are not there.
     """
     base = checkpoint.recipe
-    tree: dict[str, Any] = base.model_dump(mode="json") if base else {"algorithm": "sft", "split": "none"}
-    tree |= {"name": checkpoint.name, "format": format_of(checkpoint, form), "warm_start": []}
+    tree: dict[str, Any] = base.model_dump(mode="json", include=FROM_THE_RUN) if base else {}
+    tree |= NO_TRAINING | {"name": checkpoint.name, "format": format_of(checkpoint, form)}
     tree["data"] = dict(data or tree.get("data") or {})
-    tree["model"] = {"name": checkpoint.model} if base is None else tree["model"]
+    tree["model"] = {"name": checkpoint.model}
     changed = {"limit": limit, "bootstrap": resamples}
     tree["evaluation"] = tree.get("evaluation", {}) | {k: v for k, v in changed.items() if v is not None}
     tree |= {} if seed is None else {"seed": seed}
@@ -111,7 +115,7 @@ def begin(job: Job) -> files.Lock:
     lock = files.Lock(
         job.out / ".lock", lambda pid: f"{job.out} is being written by another evaluation (process {pid})"
     )
-    files.write_text(job.out / "recipe.yaml", recipes.dump(job.recipe))
+    files.write_text(job.out / "recipe.yaml", recipes.dump(job.recipe, WRITTEN))
     _write_info(job, "running", "running", {})
     return lock
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate.cells import Array, ratio
+from emocal_rl.evaluate.scores import CLIP
 
 SMOOTHING = 1e-7
 """Added to the stated distribution before a logarithm, so that a forgotten label costs much and not infinitely much."""
@@ -65,18 +66,24 @@ def multiclass_brier(stated: ArrayLike, voted: ArrayLike) -> float:
     >>> round(multiclass_brier([[0.8, 0.2]], [[1, 0]]), 3), round(multiclass_brier([[0.5, 0.5]], [[3, 1]]), 3)
     (0.08, 0.5)
     """
-    p, q = _checked(stated, voted)
-    return float(((p**2).sum(axis=1) - 2 * (p * q).sum(axis=1) + 1).mean())
+    return float(_brier(*_checked(stated, voted)).mean())
 
 
-def multiclass_nll(stated: ArrayLike, voted: ArrayLike, clip: float = 1e-3) -> float:
+def _brier(p: Array, q: Array) -> Array:
+    return np.asarray((p**2).sum(axis=1) - 2 * (p * q).sum(axis=1) + 1)
+
+
+def multiclass_nll(stated: ArrayLike, voted: ArrayLike, clip: float = CLIP) -> float:
     """Expected negative log-likelihood against a random annotator, in nats; probabilities at least ``clip``; lower.
 
     >>> round(multiclass_nll([[0.5, 0.5]], [[3, 1]]), 4)
     0.6931
     """
-    p, q = _checked(stated, voted)
-    return float(-(q * np.log(np.maximum(p, clip))).sum(axis=1).mean())
+    return float(_nll(*_checked(stated, voted), clip).mean())
+
+
+def _nll(p: Array, q: Array, clip: float = CLIP) -> Array:
+    return np.asarray(-(q * np.log(np.maximum(p, clip))).sum(axis=1))
 
 
 def ranked_probability(stated: ArrayLike, voted: ArrayLike) -> float:
@@ -87,8 +94,12 @@ def ranked_probability(stated: ArrayLike, voted: ArrayLike) -> float:
     >>> round(ranked_probability([[0.2, 0.3, 0.5]], [[0, 0, 1]]), 3)
     0.29
     """
-    p, q = (x.cumsum(axis=1)[:, :-1] for x in _checked(stated, voted))
-    return float((q * (1 - p) ** 2 + (1 - q) * p**2).sum(axis=1).mean())
+    return float(_rps(*_checked(stated, voted)).mean())
+
+
+def _rps(p: Array, q: Array) -> Array:
+    below, voted = (x.cumsum(axis=1)[:, :-1] for x in (p, q))
+    return np.asarray((voted * (1 - below) ** 2 + (1 - voted) * below**2).sum(axis=1))
 
 
 def _kl(p: Array, q: Array) -> Array:
@@ -132,3 +143,19 @@ def label_distribution(stated: ArrayLike, voted: ArrayLike) -> dict[str, float]:
     """
     p, q = _checked(stated, voted)
     return {name: float(distance(p, q).mean()) for name, distance in DISTANCES.items()} | {"labels": float(p.shape[1])}
+
+
+def row_scores(stated: ArrayLike, voted: ArrayLike) -> dict[str, Array]:
+    """name -> (n,) scores of each row: the three proper scores, then the six distances. Raises UserError as above.
+
+    >>> row_scores([[0.8, 0.2], [0.5, 0.5]], [[1, 0], [3, 1]])["multiclass_brier"].round(3).tolist()
+    [0.08, 0.5]
+    """
+    p, q = _checked(stated, voted)
+    return {name: score(p, q) for name, score in (PROPER | DISTANCES).items()}
+
+
+PROPER: dict[str, Callable[[Array, Array], Array]] = {
+    "multiclass_brier": _brier, "multiclass_nll": _nll, "ranked_probability": _rps,
+}  # fmt: skip
+"""Scores that are best, in expectation, when the votes' own distribution is stated. Lower is better."""

@@ -9,10 +9,21 @@ from emocal_rl.evaluate.analysis import Analysis, SplitResult, split_label
 from emocal_rl.evaluate.cards import Pictures, gallery_section
 from emocal_rl.evaluate.findings import number
 from emocal_rl.evaluate.gallery import Gallery
+from emocal_rl.evaluate.intervals import measured
 from emocal_rl.evaluate.markup import document, figure, headline, paragraphs, text
 from emocal_rl.evaluate.records import RunFiles
 from emocal_rl.evaluate.selective import threshold_table
-from emocal_rl.evaluate.tables import MORE, definitions, difference_table, score_table, split_table, threshold_rows
+from emocal_rl.evaluate.tables import (
+    COVERAGES,
+    MORE,
+    coverage_rows,
+    definitions,
+    difference_table,
+    distribution_table,
+    score_table,
+    split_table,
+    threshold_rows,
+)
 
 
 def page(
@@ -58,7 +69,8 @@ def _findings_section(analysis: Analysis, metrics: Mapping[str, Any]) -> str:
         return ""
     lead = f"{analysis.before} → {analysis.after}, paired on the same rows; 95% intervals." if scores else ""
     listed = f'<ul class="findings">{findings}</ul>' if findings else ""
-    return f'<h2>What changed</h2><p class="lead">{text(lead)}</p>{scores}{listed}'
+    title = "What changed" if scores else "What it says"
+    return f'<h2>{title}</h2><p class="lead">{text(lead)}</p>{scores}{listed}'
 
 
 def _table_section(analysis: Analysis) -> str:
@@ -83,7 +95,8 @@ def _split_tables(result: SplitResult) -> str:
     differences = difference_table(result)
     more = f"<details><summary>More metrics</summary>{split_table(result, MORE)}</details>"
     paired = f"<details><summary>After minus before, metric by metric</summary>{differences}</details>"
-    return f"<h3>{text(_title(result))}</h3>{split_table(result)}{paired if differences else ''}{more}"
+    tables = f"{split_table(result)}{distribution_table(result)}{paired if differences else ''}"
+    return f"<h3>{text(_title(result))}</h3>{tables}{more}"
 
 
 def _title(result: SplitResult) -> str:
@@ -104,7 +117,8 @@ def _selective_section(analysis: Analysis, drawn: Mapping[str, bytes]) -> str:
     result = analysis.tests[0]
     samples = {k: s.sample for k, s in result.systems.items() if k in ("before", "after") and s.sample is not None}
     rows = threshold_rows({k: threshold_table(s.confidence, s.correct) for k, s in samples.items()})
-    return f"<h2>Answer only when sure</h2>{body}<h3>{text(_title(result))}</h3>{rows}" if body else ""
+    kept = coverage_rows({k: measured(s, result.resampler, COVERAGES) for k, s in samples.items()})
+    return f"<h2>Answer only when sure</h2>{body}<h3>{text(_title(result))}</h3>{rows}{kept}" if body else ""
 
 
 def _reliability_section(analysis: Analysis, drawn: Mapping[str, bytes]) -> str:

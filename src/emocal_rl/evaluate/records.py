@@ -32,6 +32,20 @@ class Record:
     confidence: float | None
     correct: float
     fault: str | None
+    distribution: Mapping[str, float] | None = None
+
+    @property
+    def majority(self) -> str | None:
+        """The label most annotators chose, else the row's label."""
+        if self.votes and len(self.votes) == len(self.candidates):
+            return self.candidates[max(range(len(self.votes)), key=self.votes.__getitem__)]
+        return self.label
+
+    @property
+    def target(self) -> dict[str, Any]:
+        """What a grader sees of this row."""
+        counted = {"votes": list(self.votes)} if self.votes and len(self.votes) == len(self.candidates) else {}
+        return {"candidates": list(self.candidates), "label": self.label, **counted}
 
     @property
     def brier(self) -> float | None:
@@ -110,7 +124,19 @@ def _record(line: Mapping[str, Any], number: int, odd: Counter[str]) -> Record:
         confidence=None if fault else confidence,
         correct=0.0 if fault else _correct(line.get("correct"), odd),
         fault=fault,
+        distribution=None if fault else _distribution(line.get("distribution"), odd),
     )
+
+
+def _distribution(value: Any, odd: Counter[str]) -> dict[str, float] | None:
+    if value is None:
+        return None
+    numbers = {str(k): _number(v) for k, v in value.items()} if isinstance(value, Mapping) else {}
+    found = {name: number for name, number in numbers.items() if number is not None and number >= 0}
+    if not found or len(found) < len(numbers):
+        odd["distributions that are no mapping of labels to probabilities (not measured)"] += 1
+        return None
+    return found
 
 
 def _number(value: Any) -> float | None:

@@ -46,6 +46,7 @@ class SavedRow:
     text: str | None
     target: Mapping[str, Any]
     reply: Reply | None = None
+    split: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,8 @@ def saved_row(line: Mapping[str, Any], number: int, odd: Counter[str]) -> SavedR
     identity = str(_first(line, IDS, (str, int)) or f"line-{number}")
     cluster = str(_first(line, CLUSTERS, (str, int)) or identity)
     task = line.get("task") or (line.get("other_info") or {}).get("task")
-    return SavedRow(identity, cluster, None if task is None else str(task), text, target, reply)
+    split = _first(line, ("split",), str)
+    return SavedRow(identity, cluster, None if task is None else str(task), text, target, reply, split)
 
 
 def _first(line: Mapping[str, Any], names: Sequence[str], kinds: type | tuple[type, ...]) -> Any:

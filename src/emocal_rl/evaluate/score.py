@@ -11,15 +11,17 @@ from typing import Any
 import numpy as np
 
 from emocal_rl import files
+from emocal_rl.evaluate.answers import f1_metrics
 from emocal_rl.evaluate.cells import Sample
+from emocal_rl.evaluate.distributions import bounds_of, distances, metrics_of
 from emocal_rl.evaluate.findings import between, number
 from emocal_rl.evaluate.intervals import headline
-from emocal_rl.evaluate.labels import f1
 from emocal_rl.evaluate.measure import Metric
 from emocal_rl.evaluate.saved import Saved, SavedRow
 from emocal_rl.evaluate.systems import diagnostics
 from emocal_rl.rewards import FORMATS, Reward, Scored
 from emocal_rl.rewards.graders.core import grade
+from emocal_rl.rewards.targets import candidates_of, shares_of
 
 DEFAULT_TERMS: Mapping[str, Any] = {"correct": 1.0, "brier": 1.0}
 MOSTLY_UNREADABLE = 0.5
@@ -28,13 +30,17 @@ TRIED = 200  # rows with which other formats are tried when hardly any reply can
 
 @dataclass(frozen=True)
 class Report:
-    """Scored rows and their numbers: over all rows, and per task where there are several."""
+    """Scored rows and their numbers: over all rows, and per task where there are several.
+
+    distributions: "stated", and the "bound" of one that states the votes; empty where no reply states a distribution.
+    """
 
     saved: Saved
     reward: Reward
     scored: tuple[Scored, ...]
     metrics: Mapping[str, Metric]
     tasks: Mapping[str, Mapping[str, Metric]]
+    distributions: Mapping[str, Mapping[str, Metric]]
     notes: tuple[str, ...]
 
     @property
@@ -60,13 +66,17 @@ class Report:
             "format": self.reward.format.name,
             "reward": {"weights": self.reward.weights, "floor": self.reward.floor, "means": self.means},
             "metrics": {name: metric.as_dict() for name, metric in self.metrics.items()},
-            "f1": f1_of(self.saved.rows, self.scored),
-            "tasks": {task: {k: m.as_dict() for k, m in found.items()} for task, found in self.tasks.items()},
+            "tasks": _plain(self.tasks),
+            "distributions": _plain(self.distributions),
             "diagnostics": diagnostics(sample),
             "faults": self.faults,
             "oddities": dict(self.saved.oddities),
             "notes": list(self.notes),
         }
+
+
+def _plain(found: Mapping[str, Mapping[str, Metric]]) -> dict[str, dict[str, Any]]:
+    return {key: {name: metric.as_dict() for name, metric in each.items()} for key, each in found.items()}
 
 
 def score(
@@ -87,7 +97,8 @@ def score(
     scored = tuple(score_rows(saved.rows, reward))
     metrics = measure_rows(saved.rows, scored, resamples, seed)
     tasks = by_task(saved.rows, scored, resamples, seed)
-    return Report(saved, reward, scored, metrics, tasks, tuple(hints(saved.rows, scored, reward)))
+    stated = stated_distributions(saved.rows, scored)
+    return Report(saved, reward, scored, metrics, tasks, stated, tuple(hints(saved.rows, scored, reward)))
 
 
 def default_grader(rows: Sequence[SavedRow]) -> str:
@@ -106,9 +117,8 @@ def score_rows(rows: Sequence[SavedRow], reward: Reward) -> list[Scored]:
 
 def _with_label(target: Mapping[str, Any]) -> Mapping[str, Any]:
     """Rows that have votes and no label, in a file where others have only a label: the majority's."""
-    if "label" in target or not isinstance(target.get("votes"), list) or "candidates" not in target:
-        return target
-    return {**target, "label": target["candidates"][int(np.argmax(target["votes"]))]}
+    shares = shares_of(target) if "votes" in target and "label" not in target else None
+    return {**target, "label": max(shares, key=lambda name: shares[name])} if shares else target
 
 
 def sample_of(scored: Sequence[Scored]) -> Sample:
@@ -121,9 +131,10 @@ def measure_rows(rows: Sequence[SavedRow], scored: Sequence[Scored], resamples: 
     """The headline metrics; clusters are resampled only where some cluster has several rows (else it is the same)."""
     sample, clusters = sample_of(scored), [row.cluster for row in rows]
     grouped = clusters if len(set(clusters)) < len(clusters) else None
-    return headline(
+    found = headline(
         sample.confidence, sample.correct, clusters=grouped, readable=sample.readable, resamples=resamples, seed=seed
     )
+    return found | f1_of(rows, scored, resamples, seed)
 
 
 def by_task(
@@ -141,14 +152,19 @@ def by_task(
     }
 
 
-def f1_of(rows: Sequence[SavedRow], scored: Sequence[Scored]) -> dict[str, float] | None:
+def stated_distributions(rows: Sequence[SavedRow], scored: Sequence[Scored]) -> dict[str, dict[str, Metric]]:
+    """ "stated" and "bound" -> metrics of the stated distributions against votes or labels; empty without any."""
+    said = [None if s.reply.fault else s.reply.distribution for s in scored]
+    found, clusters = distances(said, [row.target for row in rows]), [row.cluster for row in rows]
+    return {} if found is None else {"stated": metrics_of(found, clusters), "bound": bounds_of(found, clusters)}
+
+
+def f1_of(rows: Sequence[SavedRow], scored: Sequence[Scored], resamples: int, seed: int) -> dict[str, Metric]:
     """Macro and weighted F1 against the labels, where all rows share one label set that holds every label."""
-    sets = {tuple(row.target.get("candidates") or ()) for row in rows}
-    labels = next(iter(sets)) if len(sets) == 1 else ()
+    answers = [None if s.reply.fault else s.reply.answer for s in scored]
     truths = [_with_label(row.target).get("label") for row in rows]
-    if not labels or not set(truths) <= set(labels):
-        return None
-    return f1([None if s.reply.fault else s.reply.answer for s in scored], [str(t) for t in truths], labels)
+    sets = [candidates_of(row.target) or () for row in rows]
+    return f1_metrics(answers, truths, sets, [row.cluster for row in rows], resamples, seed)
 
 
 def hints(rows: Sequence[SavedRow], scored: Sequence[Scored], reward: Reward) -> list[str]:
@@ -172,28 +188,39 @@ def _reads(form: str, row: SavedRow) -> bool:
 
 def write(report: Report, folder: Path) -> None:
     """``records.jsonl``, one Scored row a line with its id and target, and ``metrics.json``."""
-    keys = (
-        {"id": row.id, "cluster": row.cluster, **({"task": row.task} if row.task else {}), **row.target}
-        for row in report.saved.rows
-    )
-    files.write_jsonl(folder / "records.jsonl", (k | s.record() for k, s in zip(keys, report.scored, strict=True)))
+    rows = zip(report.saved.rows, report.scored, strict=True)
+    files.write_jsonl(folder / "records.jsonl", (record_of(row, scored) for row, scored in rows))
     files.write_json(folder / "metrics.json", report.as_dict())
+
+
+def record_of(row: SavedRow, scored: Scored) -> dict[str, Any]:
+    """A scored row with its id and target, as record files hold it."""
+    named = {"task": row.task} if row.task else {}
+    return {"id": row.id, "cluster": row.cluster, **named, **row.target, **scored.record()}
 
 
 def lines(report: Report) -> list[str]:
     """What the terminal shows: every metric with its interval, rows and definition, then tasks, faults, oddities."""
-    wide = max(len(name) for name in report.metrics) + 2
-    found = [
-        f"{name:<{wide}}{number(m.value):>8}  {between(m.low, m.high):<18}  n={m.n:<7} {m.definition}"
-        for name, m in report.metrics.items()
-    ]
+    found = _metric_lines(report.metrics)
     means = "  ".join(f"{name} {number(value)}" for name, value in report.means.items())
     found += [f"reward, mean over {len(report.scored)} rows: {means}"]
+    if report.distributions:
+        found += ["", "stated distributions:", *_metric_lines(report.distributions["stated"])]
+        bound = "  ".join(f"{name} {number(m.value)}" for name, m in report.distributions["bound"].items())
+        found += [f"the votes themselves, stated, would have {bound}"]
     if report.tasks:
         found += ["", *_task_lines(report.tasks)]
     found += [f"fault: {count} x {name}" for name, count in report.faults.items()]
     found += [f"odd: {count} {what}" for what, count in report.saved.oddities.items()]
     return found + [f"note: {note}" for note in report.notes]
+
+
+def _metric_lines(metrics: Mapping[str, Metric]) -> list[str]:
+    wide = max(len(name) for name in metrics) + 2
+    return [
+        f"{name:<{wide}}{number(m.value):>8}  {between(m.low, m.high):<18}  n={m.n:<7} {m.definition}"
+        for name, m in metrics.items()
+    ]
 
 
 COLUMNS = ("accuracy", "brier", "auroc", "ece_10", "parse_rate")

@@ -70,12 +70,18 @@ def entries(run_dirs: Sequence[Path], labels: Sequence[str] | None = None) -> li
     runs = [read_run(p) for p in paths]
     recipes = [recipe_of(run.recipe_text) for run in runs]
     labels = variants(recipes) if labels is None else labels
-    short = [p.resolve().name for p in paths]
-    names = short if len(set(short)) == len(short) else [str(p) for p in paths]
+    names = _names(paths)
     return [
         Entry(name, label, run.facts.get("seed", recipe.get("seed")), run, fitting_split(run, recipe))
         for name, label, run, recipe in zip(names, labels, runs, recipes, strict=True)
     ]
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """As many last parts of the paths as tell them apart: RUN_DIR/eval is what several evaluations are called."""
+    parts = [p.resolve().parts for p in paths]
+    shorter = ([str(Path(*each[-count:])) for each in parts] for count in (1, 2, 3))
+    return next((names for names in shorter if len(set(names)) == len(names)), [str(p) for p in paths])
 
 
 def variants(recipes: Sequence[Mapping[str, Any]]) -> list[str]:

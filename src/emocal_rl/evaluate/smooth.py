@@ -44,21 +44,22 @@ def at_bandwidth(cells: Cells, sigma: float, finest: int = 8192) -> Array:
     return np.asarray(np.abs(_residual(cells) @ kernel(cells.values, sigma, points)).sum(axis=-1))
 
 
-def _fixed_point(cells: Cells) -> float:
+def fixed_point(cells: Cells, finest: int = 8192) -> float:
     """smECE_sigma never increases with sigma, so smECE_sigma - sigma has one root (found by Brent's method)."""
 
     def excess(sigma: float) -> float:
-        return float(at_bandwidth(cells, sigma)) - sigma
+        return float(at_bandwidth(cells, sigma, finest)) - sigma
 
     if excess(SMALLEST) <= 0:
         return excess(SMALLEST) + SMALLEST
     return 1.0 if excess(1.0) >= 0 else float(brentq(excess, SMALLEST, 1.0, xtol=1e-6))
 
 
-def _fixed_points(cells: Cells, grid: int = 14) -> Array:
-    """Fixed points of a batch (B, K): interpolated on a grid of bandwidths around the batch mean's."""
-    mean = Cells(cells.values, cells.weight.mean(0), cells.right.mean(0), *(np.asarray(0.0),) * 3)
-    centre = max(_fixed_point(mean), 4 * SMALLEST)
+def _fixed_points(cells: Cells, centre: float | None = None, grid: int = 14) -> Array:
+    """Fixed points of a batch (B, K): interpolated on a grid of bandwidths around ``centre``, the batch mean's."""
+    if centre is None:
+        centre = fixed_point(_one(cells, cells.weight.mean(0), cells.right.mean(0)))
+    centre = max(centre, 4 * SMALLEST)
     sigmas = np.geomspace(max(centre / 4, SMALLEST), min(centre * 4, 1.0), grid)
     excess = np.stack([_coarse(cells, s) - s for s in sigmas], axis=-1)  # (B, grid), falling along the grid
     after = np.clip((excess > 0).sum(axis=-1), 1, grid - 1)
@@ -66,6 +67,17 @@ def _fixed_points(cells: Cells, grid: int = 14) -> Array:
     left, right = excess[rows, after - 1], excess[rows, after]
     share = np.clip(np.divide(left, left - right, out=np.zeros_like(left), where=left != right), 0.0, 1.0)
     return np.asarray(sigmas[after - 1] + share * (sigmas[after] - sigmas[after - 1]))
+
+
+def _one(cells: Cells, weight: Array, right: Array) -> Cells:
+    return Cells(cells.values, weight, right, *(np.asarray(0.0),) * 3)
+
+
+def null_values(cells: Cells, right: Array) -> Array:
+    """smECE (B,) of draws ``right`` (B, K) around calibration, whose mean has no error and so names no bandwidth."""
+    some = [fixed_point(_one(cells, cells.weight, row), finest=512) for row in right[:3]]
+    weight = np.broadcast_to(cells.weight, right.shape)
+    return _fixed_points(_one(cells, weight, right), float(np.median(some)))
 
 
 def _coarse(cells: Cells, sigma: float) -> Array:
@@ -83,4 +95,4 @@ def smece(cells: Cells) -> Array:
     """
     if not cells.values.size:
         return np.full(cells.n.shape, np.nan)
-    return np.asarray(_fixed_point(cells)) if cells.weight.ndim == 1 else _fixed_points(cells)
+    return np.asarray(fixed_point(cells)) if cells.weight.ndim == 1 else _fixed_points(cells)

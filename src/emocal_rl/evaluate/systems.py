@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
+from emocal_rl.evaluate.answers import f1_metrics
 from emocal_rl.evaluate.bounds import annotator, bayes_sample, crowd_sample
 from emocal_rl.evaluate.cells import Array, Sample
-from emocal_rl.evaluate.intervals import Resampler, floors, measured
+from emocal_rl.evaluate.intervals import Resampler, floors, measured, smooth_floors
 from emocal_rl.evaluate.measure import MEASURES, Metric
 from emocal_rl.evaluate.metrics import HEADLINE, consistency
 from emocal_rl.evaluate.recalibrate import Recalibration, fit_sample
@@ -54,13 +55,13 @@ class System:
 def evaluated(
     key: str, label: str, kind: Kind, sample: Sample, resampler: Resampler, clusters: Sequence[str]
 ) -> System:
-    """Measure one sample with intervals; ECE noise floors come along when anything stated a confidence."""
+    """Measure one sample with intervals; with noise floors where anything stated a confidence."""
     replicates = resampler.replicates(sample, HEADLINE)
     found = measured(sample, resampler, HEADLINE, replicates)
     n = int(sample.cells().n)
     if n:
         test = consistency(sample, clusters, resamples=resampler.resamples, seed=resampler.seed)
-        found |= floors(test, n)
+        found |= floors(test, n) | smooth_floors(sample, clusters, found["smece"], resampler.resamples, resampler.seed)
     return System(key, label, kind, found, sample, replicates)
 
 
@@ -106,6 +107,7 @@ def model_systems(
     """The model as it is, then with every fitted calibrator applied to the same answers."""
     sample, clusters = records.sample, records.clusters
     rows = [evaluated(role, label, role, sample, resampler, clusters)]
+    rows[0] = replace(rows[0], metrics={**rows[0].metrics, **_f1(records, resampler)})
     if not records.states_confidence:
         return rows
     for name, calibrate in calibrators.items():
@@ -114,6 +116,12 @@ def model_systems(
         text = f"{label} + {CALIBRATOR_LABELS[name]}"
         rows.append(evaluated(f"{role}+{name}", text, kind, changed, resampler, clusters))
     return rows
+
+
+def _f1(records: Records, resampler: Resampler) -> dict[str, Metric]:
+    answers = [None if r.fault else r.answer for r in records.rows]
+    truths, sets = [r.majority for r in records.rows], [r.candidates for r in records.rows]
+    return f1_metrics(answers, truths, sets, records.clusters, resampler.resamples, resampler.seed)
 
 
 def diagnostics(sample: Sample) -> dict[str, dict[str, Any]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from emocal_rl.evaluate.analysis import SplitResult, split_label
 from emocal_rl.evaluate.compare import Difference
+from emocal_rl.evaluate.distributions import DEFINITIONS
 from emocal_rl.evaluate.findings import between, number, percent
 from emocal_rl.evaluate.markup import text
 from emocal_rl.evaluate.measure import Metric
@@ -17,11 +18,16 @@ LABELS = {
     "ece_10": "ECE 10 ↓", "ece_15": "ECE 15 ↓", "smece": "smECE ↓", "augrc": "AUGRC ↓", "nll": "NLL ↓",
     "mean_confidence": "mean confidence", "overconfidence": "conf. − acc.", "distinct": "distinct values",
     "mode_mass": "mode mass", "parse_rate": "readable ↑",
+    "f1_macro": "macro F1 ↑", "f1_weighted": "weighted F1 ↑", "multiclass_brier": "multi-class Brier ↓",
+    "multiclass_nll": "NLL ↓", "ranked_probability": "RPS ↓", "chebyshev": "Chebyshev ↓", "clark": "Clark ↓",
+    "canberra": "Canberra ↓", "kl": "KL ↓", "cosine": "cosine ↑", "intersection": "intersection ↑",
 }  # fmt: skip
 """Column heads; the arrow points to better."""
 MAIN = ("accuracy", "brier", "auroc", "ece_10", "smece", "augrc", "nll", "overconfidence", "parse_rate")
-MORE = ("brier_skill", "ece_15", "mean_confidence", "distinct", "mode_mass")
+MORE = ("f1_macro", "f1_weighted", "brier_skill", "ece_15", "mean_confidence", "distinct", "mode_mass")
 SCORE = ("brier", "ece_10", "auroc", "accuracy", "parse_rate")
+COVERAGES = ("coverage_at_risk_10", "coverage_at_risk_20")
+DISTANCES = tuple(DEFINITIONS)
 SHARES = ("accuracy", "parse_rate", "mode_mass")
 
 
@@ -83,7 +89,12 @@ def _score_cell(name: str, d: Difference | None) -> str:
 
 def split_table(result: SplitResult, columns: Sequence[str] = MAIN) -> str:
     """All systems of a split as rows, metrics as columns, intervals in small print."""
-    rows = [_row(system, columns) for system in result.systems.values()]
+    return system_table(result.systems.values(), columns)
+
+
+def system_table(systems: Iterable[System], columns: Sequence[str] = MAIN) -> str:
+    """Systems as rows, metrics as columns, intervals in small print."""
+    rows = [_row(system, columns) for system in systems]
     return table(["system", *(LABELS[n] for n in columns)], rows)
 
 
@@ -98,7 +109,7 @@ def _cell(name: str, system: System) -> str:
     found: Metric | None = system.metrics.get(name)
     if found is None or found.value != found.value:
         return "<td>–</td>"
-    floor = system.metrics.get(f"{name}_floor") if system.kind in ("before", "after") else None
+    floor = system.metrics.get(f"{name}_floor") if system.kind in ("before", "after", "stage") else None
     limits = spread(name, found.low, found.high)
     small = f"<small>{limits}</small>" if limits else ""
     small += f"<small>floor {number(floor.value)}</small>" if floor else ""
@@ -107,8 +118,13 @@ def _cell(name: str, system: System) -> str:
 
 def difference_table(result: SplitResult) -> str:
     """After minus before, metric by metric, with paired intervals and permutation p-values, if there is a before."""
-    rows = [_difference_row(d) for d in result.differences.get("before", {}).values() if d.value == d.value]
-    head = ("metric", "before", "after", "difference", "95% interval", "p", "verdict")
+    return change_table(result.differences.get("before", {}), "before", "after")
+
+
+def change_table(differences: Mapping[str, Difference], first: str, second: str) -> str:
+    """``second`` minus ``first``, metric by metric, with paired intervals and p-values; nothing without any."""
+    rows = [_difference_row(d) for d in differences.values() if d.value == d.value]
+    head = ("metric", first, second, "difference", "95% interval", "p", "verdict")
     return table(head, rows) if rows else ""
 
 
@@ -119,6 +135,38 @@ def _difference_row(d: Difference) -> str:
     values = (shown(d.name, d.first), shown(d.name, d.second), number(d.value), between(d.low, d.high), p)
     cells = "".join(f"<td>{v}</td>" for v in values)
     return f'<tr><td>{text(LABELS[d.name])}</td>{cells}<td class="{kind}">{verdict}</td></tr>'
+
+
+def distribution_table(result: SplitResult) -> str:
+    """Stated distributions against the votes: before, after, their paired difference and the bound, if any."""
+    names = {key: system.label for key, system in result.systems.items()}
+    rows = []
+    for key, metrics in result.distributions.items():
+        cells = "".join(_number_cell(metrics.get(name)) for name in DISTANCES)
+        rows.append(f"<tr><td>{text(names.get(key, key))}</td>{cells}</tr>")
+    return table(["stated distribution", *(LABELS[n] for n in DISTANCES)], rows) if rows else ""
+
+
+def _number_cell(metric: Metric | None) -> str:
+    if metric is None:
+        return "<td>–</td>"
+    limits = spread(metric.name, metric.low, metric.high)
+    return f"<td>{number(metric.value)}{f'<small>{limits}</small>' if limits else ''}</td>"
+
+
+def coverage_rows(found: Mapping[str, Mapping[str, Metric]]) -> str:
+    """The largest share that can be answered while at most this share of it is wrong; ``found``: stage -> metrics."""
+    rows = [
+        f"<tr><td>at most {name.rpartition('_')[2]}% wrong</td>"
+        + "".join(f"<td>{percent(m[name].value)}<small>{_percents(m[name])}</small></td>" for m in found.values())
+        + "</tr>"
+        for name in COVERAGES
+    ]
+    return table(["coverage at risk", *(f"{stage}: answered" for stage in found)], rows)
+
+
+def _percents(metric: Metric) -> str:
+    return "" if metric.low is None or metric.high is None else between(100 * metric.low, 100 * metric.high, 1)
 
 
 def threshold_rows(tables: Mapping[str, Sequence[Mapping[str, float | None]]]) -> str:
@@ -138,7 +186,8 @@ def definitions(result: SplitResult) -> str:
     system = next((s for k, s in result.systems.items() if k in ("after", "before")), None)
     if system is None:
         return ""
-    items = "".join(f"<dt>{text(m.name)}</dt><dd>{text(m.definition)}</dd>" for m in system.metrics.values())
+    named = {**system.metrics, **next(iter(result.distributions.values()), {})}
+    items = "".join(f"<dt>{text(m.name)}</dt><dd>{text(m.definition)}</dd>" for m in named.values())
     return f'<dl class="facts">{items}</dl>'
 
 

@@ -11,7 +11,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from queue import Empty, SimpleQueue
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -51,28 +51,52 @@ class OpenAIEngine:
     ) -> None:
         self.model, self.url = model, endpoint(base_url)
         self.concurrency, self.timeout, self.tries, self.backoff = concurrency, timeout, tries, backoff
-        self._fields, self._stop = fields, threading.Event()
+        self._fields = fields
 
     def complete(self, requests: Sequence[Request], decoding: Decoding) -> Iterator[Completion]:
         """Completions as they arrive. Raises UserError when the server refuses in a way that no row can mend."""
-        pool = ThreadPoolExecutor(self.concurrency)
-        self._stop.clear()
+        waiting: SimpleQueue[Request] = SimpleQueue()
+        done: SimpleQueue[Completion | Exception] = SimpleQueue()
+        stop = threading.Event()
+        for request in requests:
+            waiting.put(request)
+        for _ in range(min(self.concurrency, len(requests))):
+            # daemons: after Ctrl-C nobody waits for answers that are still on their way
+            threading.Thread(target=self._work, args=(waiting, done, stop, decoding), daemon=True).start()
         try:
-            futures: list[Future[Completion]] = [pool.submit(self._one, r, decoding) for r in requests]
-            for future in as_completed(futures):
-                yield future.result()
+            for _ in requests:
+                outcome = done.get()
+                if isinstance(outcome, Exception):
+                    raise outcome
+                yield outcome
         finally:
-            self._stop.set()
-            pool.shutdown(wait=True, cancel_futures=True)
+            stop.set()
 
-    def _one(self, request: Request, decoding: Decoding) -> Completion:
+    def _work(
+        self,
+        waiting: SimpleQueue[Request],
+        done: SimpleQueue[Completion | Exception],
+        stop: threading.Event,
+        decoding: Decoding,
+    ) -> None:
+        while not stop.is_set():
+            try:
+                request = waiting.get_nowait()
+            except Empty:
+                return
+            try:
+                done.put(self._one(request, decoding, stop))
+            except Exception as problem:  # raised again where the completions are read
+                done.put(problem)
+
+    def _one(self, request: Request, decoding: Decoding, stop: threading.Event) -> Completion:
         body = json.dumps(self._body(request, decoding)).encode()
         for turn in range(1, max(self.tries, 1) + 1):
             try:
                 return Completion(request, text_of(self._post(body)))
             except RefusedError as refusal:
                 last = refusal
-            if not last.again or turn == self.tries or self._stop.wait(self._pause(last, turn)):
+            if not last.again or turn == self.tries or stop.wait(self._pause(last, turn)):
                 break
         return Completion(request, None, f"{last.reason} (tried {turn} times)" if turn > 1 else last.reason)
 

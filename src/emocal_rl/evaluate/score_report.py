@@ -1,0 +1,82 @@
+"""The report of saved completions: laid out as a run, so that `emocal-rl report` draws it again and compares it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from emocal_rl import environment, files
+from emocal_rl import recipe as recipes
+from emocal_rl.evaluate.checkpoint import short_name
+from emocal_rl.evaluate.job import WRITTEN
+from emocal_rl.evaluate.page import file_name
+from emocal_rl.evaluate.report import write_report
+from emocal_rl.evaluate.score import Report, record_of
+from emocal_rl.rewards.targets import mapping_of
+
+WHOLE = "all"
+
+
+def report_scores(
+    report: Report, folder: Path, *, resamples: int = 2000, seed: int = 0, command: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Write ``report.html``, ``figures/`` and what they are drawn from into ``folder``; returns what it says.
+
+    A section for every value of the column `split` (recalibration is fitted on "validation"); without that column one
+    for all rows, and one for every task where there are several. Raises UserError for a format of your own.
+    """
+    name = short_name(report.saved.path.stem)
+    rows = _records(report)
+    parts = {file_name(part): [rows[i] for i in at] for part, at in parts_of(report).items()}
+    for part, members in parts.items():
+        files.write_jsonl(folder / "records" / f"{name}-{part}.jsonl", members)
+    files.write_text(folder / "recipe.yaml", recipes.dump(_recipe(report, name, resamples, seed), WRITTEN))
+    stages = [{"name": name, "algorithm": "score", "status": "done"}]
+    info = {"kind": "score", "command": list(command), "status": "done", "seed": seed, "stages": stages}
+    files.write_json(folder / "run.json", info | {"versions": environment.versions()})
+    return write_report(folder, lambda identity: None)
+
+
+def parts_of(report: Report) -> dict[str, list[int]]:
+    """Name -> rows of every section of the report."""
+    rows = report.saved.rows
+    splits = {row.split for row in rows if row.split}
+    if splits:
+        return _grouped([row.split or "no split" for row in rows])
+    tasks = _grouped([row.task or "no task" for row in rows])
+    return {WHOLE: list(range(len(rows)))} | (tasks if len(tasks) > 1 else {})
+
+
+def _grouped(names: Sequence[str]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for index, name in enumerate(names):
+        found.setdefault(name, []).append(index)
+    return found
+
+
+def _records(report: Report) -> list[dict[str, Any]]:
+    """A record a row; further samples of a row are rows of the same cluster, their ids end in #1, #2, ..."""
+    seen: Counter[str] = Counter()
+    found = []
+    for row, scored in zip(report.saved.rows, report.scored, strict=True):
+        again = f"#{seen[row.id]}" if seen[row.id] else ""
+        seen[row.id] += 1
+        found.append(record_of(row, scored) | _counts(row.target) | {"id": row.id + again})
+    return found
+
+
+def _counts(target: Mapping[str, Any]) -> dict[str, Any]:
+    """Candidates and parallel votes of a row, however the file wrote its votes."""
+    votes = target.get("votes")
+    if not votes or isinstance(votes, list):
+        return {}
+    named = mapping_of(votes, "votes")
+    return {"candidates": list(named), "votes": list(named.values())}
+
+
+def _recipe(report: Report, name: str, resamples: int, seed: int) -> recipes.Recipe:
+    tree = {"name": name, "algorithm": "sft", "split": "none", "format": report.reward.format.name, "seed": seed}
+    measured: dict[str, Any] = {"splits": [], "bootstrap": resamples}  # none is named, so "validation" is fitted on
+    return recipes.from_tree(tree | {"data": {"name": str(report.saved.path)}, "evaluation": measured})
