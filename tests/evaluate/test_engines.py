@@ -240,7 +240,7 @@ def test_vllm_gives_what_transformers_gives(requests: list[Request], expected: l
 
 def test_an_interrupted_evaluation_does_not_wait_for_answers_on_their_way() -> None:
     script = """
-import socket, threading, time, _thread
+import os, signal, socket, threading
 from emocal_rl.data import emoji
 from emocal_rl.evaluate.engines import Decoding, Request, open_engine
 from emocal_rl.rewards import FORMATS
@@ -249,7 +249,7 @@ silent = socket.create_server(("127.0.0.1", 0))  # takes connections and never a
 url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
 engine = open_engine("openai", "m", base_url=url, batch_size=4)
 requests = [Request(row, FORMATS["rlcr_short"]) for row in emoji.load(2)["validation"][:8]]
-threading.Timer(0.5, _thread.interrupt_main).start()
+threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()  # as Ctrl-C does
 try:
     list(engine.complete(requests, Decoding()))
 except KeyboardInterrupt:
