@@ -82,11 +82,7 @@ class Handler(BaseHTTPRequestHandler):
             self.server.open += 1
             self.server.busiest = max(self.server.busiest, self.server.open)
             fault = self.server.faults.pop(0) if self.server.faults else None
-        try:
-            self.respond(body, fault)
-        finally:
-            with self.server.guard:
-                self.server.open -= 1
+        self.respond(body, fault)
 
     def respond(self, body: dict[str, Any], fault: int | str | None) -> None:
         if self.path != "/v1/chat/completions":
@@ -101,6 +97,8 @@ class Handler(BaseHTTPRequestHandler):
         return self.say(200, json.dumps({"choices": [{"message": message}]}).encode())
 
     def say(self, status: int, data: bytes) -> None:
+        with self.server.guard:  # before writing: a client that has read its answer may already ask again
+            self.server.open -= 1
         try:
             self.send_response(status)
             self.send_header("Content-Length", str(len(data)))

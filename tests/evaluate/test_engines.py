@@ -160,7 +160,7 @@ def test_another_prompt_decoding_repeat_or_model_is_another_completion(
     path, one = tmp_path / "c.jsonl", requests[:1]
     complete_to(path, one, hf, GREEDY)
     other_question = Request(dataclasses.replace(one[0].row, question="Why?"), FORM)
-    other_picture = Request(dataclasses.replace(one[0].row, image=requests[1].row.image), FORM)
+    other_picture = Request(dataclasses.replace(one[0].row, source=requests[1].row.source), FORM)
     for changed in (other_question, other_picture, Request(one[0].row, FORM, repeat=1)):
         engine = Counting(hf)
         complete_to(path, [changed], engine, GREEDY)
