@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from emocal_rl import files
 from emocal_rl.sweep import spec
 from emocal_rl.sweep.command import Options, run_sweep
+from emocal_rl.sweep.engines import Local
 
 RESULTS = Path(__file__).parent / "results" / "main_job.json"
 
@@ -28,7 +30,8 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time, one core each")
     given = parser.parse_args()
     plan = spec.load("scale_rewards", seeds=range(given.seeds))
-    lines = run_sweep(plan, Options(given.out, ("none", "group"), given.jobs), ["benchmarks.main_job"])
+    plan = replace(plan, points=[point for point in plan.points if point.variant in ("none", "group")])
+    lines = run_sweep(plan, Options(given.out, engine=lambda: Local(given.jobs)), ["benchmarks.main_job"])
     numbers = json.loads((given.out / "comparison.json").read_text("utf-8"))
     files.write_json(RESULTS, numbers | {"runs": [run | {"path": Path(run["path"]).name} for run in numbers["runs"]]})
     print("\n".join([*lines, str(RESULTS)]))

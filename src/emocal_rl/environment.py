@@ -55,6 +55,11 @@ def device() -> str:
     return ", ".join(names) if names else f"{_processor()}, {_cores()} cores"
 
 
+def gpus() -> int:
+    """The number of NVIDIA GPUs of this machine."""
+    return len(_nvidia_names())
+
+
 def _nvidia_names() -> list[str]:
     if shutil.which("nvidia-smi") is None:
         return []

@@ -1,10 +1,18 @@
 """The verb `sweep`."""
 
+from __future__ import annotations
+
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emocal_rl.errors import UserError
+
+if TYPE_CHECKING:
+    from emocal_rl.sweep.engines import Engine
+    from emocal_rl.sweep.spec import Plan
 
 
 def sweep_options(parser: ArgumentParser) -> None:
@@ -14,7 +22,14 @@ def sweep_options(parser: ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", help="where the runs go; default runs/SWEEP; called again, it goes on")
     parser.add_argument("--seeds", metavar="0,1,...", help="these seeds in place of the file's")
     parser.add_argument("--only", metavar="NAME,...", help="only these variants or points (VARIANT-SEED)")
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="runs at a time on this machine; default 1")
+    parser.add_argument("--engine", choices=("local", "ray"), default="local", help="this machine, or a Ray cluster")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="local: runs at a time; default 1")
+    parser.add_argument("--address", metavar="HOST:PORT", help="ray: head node; default RAY_ADDRESS, else a local Ray")
+    parser.add_argument("--gpus", type=float, default=0.0, metavar="N", help="ray: GPUs a run takes, may be a share")
+    parser.add_argument("--cpus", type=float, default=1.0, metavar="N", help="ray: CPU cores a run takes; default 1")
+    parser.add_argument("--retries", type=int, default=1, metavar="N", help="tries after a crash; default 1")
+    parser.add_argument("--part", action="store_true", help="others train the rest in the same folder: no report")
+    parser.add_argument("--print", choices=("slurm", "skypilot"), help="print a script for that scheduler and stop")
 
 
 def sweep(args: Namespace) -> None:
@@ -23,17 +38,60 @@ def sweep(args: Namespace) -> None:
     from emocal_rl.sweep.command import Options, run_sweep
 
     if args.sweep is None:
-        shipped = spec.packaged()
-        width = max(map(len, shipped), default=0)
-        from emocal_rl.recipe_source import summary
-
-        print("\n".join(f"{name:{width}}  {summary(path)}".rstrip() for name, path in shipped.items()))
+        _list()
         return
-    if args.jobs < 1:
-        raise UserError(f"sweep: --jobs must be at least 1 (got {args.jobs})")
+    _check(args)
     plan = spec.load(args.sweep, args.overrides, _seeds(args.seeds))
-    options = Options(Path(args.out or Path("runs") / plan.name), _names(args.only), args.jobs)
+    out = Path(args.out or Path("runs") / plan.name)
+    if args.print:
+        print(_script(args, plan, out), end="")
+        return
+    options = Options(out, _names(args.only), _engine(args), args.retries, args.part)
     print("\n".join(run_sweep(plan, options, ["emocal-rl", *sys.argv[1:]])))
+
+
+def _list() -> None:
+    from emocal_rl.recipe_source import summary
+    from emocal_rl.sweep.spec import packaged
+
+    shipped = packaged()
+    width = max(map(len, shipped))
+    print("\n".join(f"{name:{width}}  {summary(path)}".rstrip() for name, path in shipped.items()))
+
+
+def _check(args: Namespace) -> None:
+    problems = [f"--jobs must be at least 1 (got {args.jobs})"] if args.jobs < 1 else []
+    problems += [f"--{name} must not be negative (got {value:g})" for name in ("gpus", "cpus", "retries")
+                 if (value := getattr(args, name)) < 0]  # fmt: skip
+    if args.engine == "ray" and args.jobs != 1:
+        problems.append("--jobs is for --engine local; on Ray --gpus and --cpus say how much room a run takes")
+    if args.engine == "local" and (args.address or args.gpus or args.cpus != 1):
+        problems.append("--address, --gpus and --cpus are for --engine ray")
+    if problems:
+        raise UserError(*[f"sweep: {problem}" for problem in problems])
+
+
+def _engine(args: Namespace) -> Callable[[], Engine]:
+    if args.engine == "ray":
+        from emocal_rl.sweep.cluster import Cluster
+
+        return lambda: Cluster(args.address, args.gpus, args.cpus, args.retries)
+    from emocal_rl.sweep.engines import Local
+
+    return lambda: Local(args.jobs)
+
+
+def _script(args: Namespace, plan: Plan, out: Path) -> str:
+    from emocal_rl.sweep import scripts
+    from emocal_rl.sweep.command import chosen
+    from emocal_rl.sweep.tasks import tasks_of
+
+    command = ["emocal-rl", "sweep", args.sweep, *args.overrides]
+    if args.print == "skypilot":
+        return scripts.skypilot(plan, command)
+    command += ["--out", str(out)]
+    command += ["--seeds", args.seeds] if args.seeds else []
+    return scripts.slurm(plan, chosen(tasks_of(plan, out), plan, _names(args.only)), out, command)
 
 
 def _names(text: str | None) -> list[str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -20,11 +21,16 @@ from emocal_rl.sweep.tasks import Task, tasks_of
 
 @dataclass(frozen=True)
 class Options:
-    """out: where the runs go. only: names of variants or points, empty for all. jobs: runs at a time."""
+    """out: where the runs go. only: names of variants, points or cold starts, empty for all. engine: where they are
+    trained, given when it is needed. retries: how often a run that crashed is tried again. part: others train the rest
+    of this sweep in the same folder, so nothing is written but the runs.
+    """
 
     out: Path
-    only: Sequence[str] = field(default=())
-    jobs: int = 1
+    only: Sequence[str] = ()
+    engine: Callable[[], Engine] = lambda: Local(1)
+    retries: int = 1
+    part: bool = False
 
 
 def run_sweep(plan: Plan, options: Options, command: Sequence[str]) -> list[str]:
@@ -35,7 +41,7 @@ def run_sweep(plan: Plan, options: Options, command: Sequence[str]) -> list[str]
     tasks = chosen(tasks_of(plan, options.out), plan, options.only)
     require_same_recipes(tasks)
     states = train(tasks, plan, options, command)
-    lines = compare(states, plan, options.out)
+    lines = [] if options.part else compare(plan, options.out)
     if failed := broken(states):
         print("\n".join(lines))
         raise UserError(*[f"{state.task.name}: {state.reason}" for state in failed],
@@ -44,11 +50,13 @@ def run_sweep(plan: Plan, options: Options, command: Sequence[str]) -> list[str]
 
 
 def chosen(tasks: Sequence[Task], plan: Plan, only: Sequence[str]) -> list[Task]:
-    """The tasks of these variants or points, with the cold starts they need; all of them for no names."""
-    known = [*plan.variants, *(point.name for point in plan.points)]
-    if lost := [name for name in only if name not in known]:
-        raise UserError(*[f"sweep: --only: no variant or point '{name}'{did_you_mean(name, known)}" for name in lost])
-    wanted = {point.name for point in plan.points if not only or point.name in only or point.variant in only}
+    """The tasks of these variants, points or cold starts, with the cold starts they need; all of them for no names."""
+    points, names = [point.name for point in plan.points], [task.name for task in tasks]
+    lost = {name: points if "-" in name else plan.variants for name in only if name not in (*plan.variants, *names)}
+    if lost:
+        near = {name: did_you_mean(name, among) for name, among in lost.items()}
+        raise UserError(*[f"sweep: --only: no variant or point '{name}'{hint}" for name, hint in near.items()])
+    wanted = {*only, *(point.name for point in plan.points if not only or point.variant in only)}
     parents = {task.parent.path for task in tasks if task.name in wanted and task.parent}
     return [task for task in tasks if task.name in wanted or task.path in parents]
 
@@ -66,39 +74,43 @@ def require_same_recipes(tasks: Sequence[Task]) -> None:
 
 
 def train(tasks: Sequence[Task], plan: Plan, options: Options, command: Sequence[str]) -> list[State]:
-    """Train with one process a run; only one sweep at a time writes to a folder."""
+    """Train what is not finished; only one sweep at a time writes to a folder, the parts of one aside."""
     out = options.out
     with files.writing(out):
         out.mkdir(parents=True, exist_ok=True)
-    lock = files.Lock(out / ".lock", lambda pid: f"{out} is in use by process {pid}; wait for that sweep to end")
-    engine = Local(options.jobs)
-    before = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        return _watched(tasks, plan, engine, out, command)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("interrupted; the same command goes on where it was") from None
-    finally:
-        engine.close()
-        signal.signal(signal.SIGTERM, before)
-        lock.release()
+    with ExitStack() as stack:
+        if not options.part:
+            lock = files.Lock(
+                out / ".lock", lambda pid: f"{out} is in use by process {pid}; wait for that sweep to end"
+            )
+            stack.callback(lock.release)
+        stack.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, _interrupt))
+        engine = options.engine()
+        stack.callback(engine.close)
+        try:
+            return _watched(tasks, plan, engine, options, command)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt("interrupted; the same command goes on where it was") from None
 
 
 def _interrupt(number: int, frame: Any) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def _watched(tasks: Sequence[Task], plan: Plan, engine: Engine, out: Path, command: Sequence[str]) -> list[State]:
+def _watched(
+    tasks: Sequence[Task], plan: Plan, engine: Engine, options: Options, command: Sequence[str]
+) -> list[State]:
     last: list[str] = []
 
-    with board(f"{plan.name}: {out}", engine.capacity) as show:
+    with board(f"{plan.name}: {options.out}", engine.capacity) as show:
 
         def watch(states: Sequence[State]) -> None:
             show(states)
-            if last != (now := [state.status for state in states]):
+            if last != (now := [state.status for state in states]) and not options.part:
                 last[:] = now
-                files.write_json(out / "sweep.json", summary(states, plan))
+                files.write_json(options.out / "sweep.json", summary(states, plan))
 
-        return run(tasks, engine, lambda task: task.begin(command), watch)
+        return run(tasks, engine, lambda task: task.begin(command), watch, retries=options.retries)
 
 
 def summary(states: Sequence[State], plan: Plan) -> dict[str, Any]:
@@ -115,12 +127,12 @@ def summary(states: Sequence[State], plan: Plan) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def compare(states: Sequence[State], plan: Plan, out: Path) -> list[str]:
-    """Write the report of the finished points; what to print."""
-    done = {state.task.name: state.task.path for state in states if state.status == "done"}
-    finished = sum(point.name in done for point in plan.points)
-    if finished < 2:
-        return [f"{finished} of {len(plan.points)} points are finished; a comparison needs two"]
+def compare(plan: Plan, out: Path) -> list[str]:
+    """Write the report of all points that are finished; what to print."""
+    tasks = {task.name: task for task in tasks_of(plan, out)}
+    done = {p.name: tasks[p.name].path for p in plan.points if tasks[p.name].status == "done"}
+    if len(done) < 2:
+        return [f"{len(done)} of {len(plan.points)} points are finished; a comparison needs two"]
     from emocal_rl.sweep.report import report_lines, write_report
 
     try:

@@ -6,11 +6,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from typing import NamedTuple, Protocol
 
+from emocal_rl import environment
 from emocal_rl.sweep.tasks import Task
 
 LOG = Path("logs") / "console.log"
@@ -44,10 +46,20 @@ class Local:
         self.capacity: int | None = jobs
         self._pool = ThreadPoolExecutor(jobs)
         self._running: set[subprocess.Popen[bytes]] = set()
+        self._places: SimpleQueue[dict[str, str]] = SimpleQueue()
+        for place in places(jobs, visible_gpus()):
+            self._places.put(place)
 
     def submit(self, task: Task) -> Future[Outcome]:
         """Start a process, which ends with this one."""
-        return self._pool.submit(train, task.path, task.parent.path if task.parent else None, self._hold)
+        return self._pool.submit(self._train, task)
+
+    def _train(self, task: Task) -> Outcome:
+        place = self._places.get()
+        try:
+            return train(task.path, task.parent.path if task.parent else None, place, self._hold)
+        finally:
+            self._places.put(place)
 
     def _hold(self, process: subprocess.Popen[bytes]) -> Callable[[], None]:
         self._running.add(process)
@@ -60,18 +72,43 @@ class Local:
         self._pool.shutdown(cancel_futures=True)
 
 
+def visible_gpus() -> list[str]:
+    """The GPUs of this machine that CUDA_VISIBLE_DEVICES leaves, as it writes them."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [name.strip() for name in chosen.split(",") if name.strip() not in ("", "-1")]
+    return [str(index) for index in range(environment.gpus())]
+
+
+def places(jobs: int, gpus: Sequence[str]) -> list[dict[str, str]]:
+    """What each of the jobs finds in its environment: a GPU of its own, shared only when there are too few.
+
+    >>> places(3, ["0", "1"])
+    [{'CUDA_VISIBLE_DEVICES': '0'}, {'CUDA_VISIBLE_DEVICES': '1'}, {'CUDA_VISIBLE_DEVICES': '0'}]
+    >>> places(2, [])
+    [{}, {}]
+    """
+    return [{"CUDA_VISIBLE_DEVICES": gpus[job % len(gpus)]} if gpus else {} for job in range(jobs)]
+
+
 def train(
-    path: Path, parent: Path | None, hold: Callable[[subprocess.Popen[bytes]], Callable[[], None]] | None = None
+    path: Path,
+    parent: Path | None,
+    place: Mapping[str, str] | None = None,
+    hold: Callable[[subprocess.Popen[bytes]], Callable[[], None]] | None = None,
 ) -> Outcome:
-    """Train one run to its end in a new process."""
+    """Train one run to its end in a new process.
+
+    place: what its environment has beside this one's. hold: is given the process, and gives what to call when it ends.
+    """
     command = [sys.executable, "-m", "emocal_rl.sweep.worker", str(os.getpid()), str(path)]
     log = path / LOG
     log.parent.mkdir(exist_ok=True)
     with log.open("a+b") as file:
         start = file.tell()
-        threads = os.environ.get("OMP_NUM_THREADS", "1")
+        around = {"OMP_NUM_THREADS": "1", **os.environ, **(place or {})}
         process = subprocess.Popen([*command, *([] if parent is None else [str(parent)])], stdin=subprocess.DEVNULL,
-                                   stdout=file, stderr=file, env=os.environ | {"OMP_NUM_THREADS": threads})  # fmt: skip
+                                   stdout=file, stderr=file, env=around)  # fmt: skip
         release = hold(process) if hold else lambda: None
         try:
             code = process.wait()

@@ -78,6 +78,8 @@ def load(name_or_path: str, overrides: Sequence[str] = (), seeds: Sequence[int] 
     Raises `UserError` with one line per problem, all of them at once: of the file, of every variant's recipe, and
     everything for which `train` would refuse it.
     """
+    if taken := [each for each in overrides if each.partition("=")[0].strip() == "seed"]:
+        raise UserError(*[f"override {each}: the seeds are those of the sweep; use --seeds" for each in taken])
     path = find(name_or_path)
     source = recipe_source.read_file(path, "sweep", "recipe and variants")
     sweep = _validated(source)

@@ -1,0 +1,82 @@
+"""The same sweep on a real Ray cluster of this machine, with a worker killed on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from small import parent_of, pid_of, start, statuses, until, write
+
+from emocal_rl import files
+from emocal_rl.errors import UserError
+
+ADDRESS = "127.0.0.1:26379"
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A head node with one core, in a session of its own."""
+    pytest.importorskip("ray")
+    options = ["--port=26379", "--num-cpus=1", "--num-gpus=0", "--include-dashboard=false", "--disable-usage-stats"]
+    command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", *options]
+    log = (tmp_path_factory.mktemp("ray") / "log").open("w+")
+    head = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    until(lambda: "Ray runtime started" in Path(log.name).read_text() or head.poll() is not None, 120)
+    assert head.poll() is None, Path(log.name).read_text()
+    yield ADDRESS
+    os.killpg(head.pid, signal.SIGTERM)
+    head.wait()
+    log.close()
+
+
+@pytest.mark.slow
+def test_ray_trains_the_same_points_and_survives_the_loss_of_a_worker(cluster: str, tmp_path: Path) -> None:
+    path = str(write(tmp_path, "{brier: {}}"))
+    here, there = tmp_path / "here", tmp_path / "there"
+    local = start(path, "--out", str(here))
+    assert local.wait(900) == 0, local.stderr and local.stderr.read()
+    remote = start(path, "--out", str(there), "--engine", "ray", "--address", cluster)
+    until(lambda: (there / "brier-0" / "logs" / "attempt-2.log").exists())
+    child = pid_of(there / "brier-0")
+    os.kill(parent_of(child), signal.SIGKILL)  # the process in which Ray runs the task
+    assert remote.wait(900) == 0, remote.stderr and remote.stderr.read()
+    assert statuses(there) == statuses(here)
+    assert set(statuses(there).values()) == {"done"}
+    assert (there / "brier-0" / "logs" / "attempt-3.log").exists()  # tried again, from where it was
+    for name in ("models/mini/model.safetensors", "records/mini-validation.jsonl"):
+        assert (there / "brier-0" / name).read_bytes() == (here / "brier-0" / name).read_bytes()
+    logs = [files.read_jsonl(out / "brier-0" / "metrics.jsonl") for out in (here, there)]
+    assert [row["loss"] for row in logs[0] if "loss" in row] == [row["loss"] for row in logs[1] if "loss" in row]
+
+
+@pytest.mark.slow
+def test_what_the_cluster_cannot_give_is_said_at_once(cluster: str, tmp_path: Path) -> None:
+    path = str(write(tmp_path, "{brier: {}}"))
+    process = start(path, "--out", str(tmp_path / "out"), "--engine", "ray", "--address", cluster, "--gpus", "2")
+    assert process.wait(300) == 2
+    assert process.stderr
+    assert process.stderr.read() == (
+        "error: sweep: a run needs 1 CPU and 2 GPU, and no node of the Ray cluster has them "
+        "(there are: 1 CPU and 0 GPU); change --gpus or --cpus\n"
+    )
+
+
+def test_a_cluster_that_is_not_there_is_one_line() -> None:
+    pytest.importorskip("ray")
+    from emocal_rl.sweep.cluster import Cluster
+
+    with pytest.raises(UserError, match="sweep: no Ray cluster at 127.0.0.1:1: .*; start one with: ray start --head"):
+        Cluster("127.0.0.1:1")
+
+
+def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from emocal_rl.sweep.cluster import Cluster
+
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(UserError, match=r"sweep: --engine ray needs Ray: pip install 'emocal-rl\[sweep\]'"):
+        Cluster()
