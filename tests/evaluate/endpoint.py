@@ -90,7 +90,7 @@ class Handler(BaseHTTPRequestHandler):
         if isinstance(fault, int):
             return self.say(fault, b"not now")
         if fault == "slow":
-            time.sleep(1.0)
+            time.sleep(6.0)
         if fault == "text":
             return self.say(200, b"<html>proxy</html>")
         message = {"role": "assistant", "content": self.server.answer(body)}

@@ -87,6 +87,7 @@ class OpenAIEngine:
             try:
                 done.put(self._one(request, decoding, stop))
             except Exception as problem:  # raised again where the completions are read
+                stop.set()
                 done.put(problem)
 
     def _one(self, request: Request, decoding: Decoding, stop: threading.Event) -> Completion:
