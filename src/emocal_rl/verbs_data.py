@@ -77,7 +77,11 @@ def _listed() -> list[str]:
     from emocal_rl.data.trees import SOURCES
     from emocal_rl.data.vecbench import COT, TABLE
 
-    told = ["emoji: embedded; 2 or 3 classes"]
+    told = [
+        "emoji: embedded; 2 or 3 classes",
+        "vader: Hutto & Gilbert (2014); words and emoticons with ten ratings each",
+        "    in the package vaderSentiment (extra text), or its folder",
+    ]
     for name, one in sorted(SOURCES.items()):
         rows = "" if one.published is None else f"; {one.published:,} published"
         told += [f"{name}: {one.reference}; classes {', '.join(map(str, one.taxonomies))}{rows}", f"    {one.layout}"]

@@ -99,7 +99,11 @@ class TrlReward:
         """Totals, one for each completion; None (left out by TRL) where the row cannot be graded."""
         present = [name for name in self.COLUMNS if columns.get(name) is not None]
         rows = zip(*(columns[name] for name in present), strict=True)
-        targets = [{k: v for k, v in zip(present, row, strict=True) if v is not None} for row in rows]
+        # a row without a label is one that cannot be graded; any other None is Arrow's, for a column of other rows
+        targets = [
+            {key: value for key, value in zip(present, row, strict=True) if value is not None or key == "label"}
+            for row in rows
+        ]
         if self.annotator_seed is not None:
             step = 0 if trainer_state is None else trainer_state.global_step
             names = columns.get("id") or range(len(targets))
