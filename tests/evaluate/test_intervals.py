@@ -103,7 +103,8 @@ def test_same_seed_same_numbers_and_every_number_has_a_definition() -> None:
     c, y, who = clustered(6)
     first, second = (headline(c, y, clusters=who, seed=7, resamples=200) for _ in range(2))
     assert first == second
-    assert set(m.HEADLINE) | {"ece_10_floor", "ece_10_p", "ece_15_floor", "ece_15_p"} == set(first)
+    floors = {f"{name}_{part}" for name in ("ece_10", "ece_15", "smece") for part in ("floor", "p")}
+    assert set(m.HEADLINE) | floors == set(first)
     for metric in first.values():
         assert metric.definition
         assert metric.n == 240
