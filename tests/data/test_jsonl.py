@@ -248,18 +248,18 @@ def many(path, count):
 
 
 @pytest.mark.slow
-def test_a_million_rows_take_little_memory(tmp_path, python):
-    """0.8 GB of rows; the numbers kept of a row take some 80 bytes."""
+def test_many_rows_take_little_memory(tmp_path, python):
+    """80 MB of rows; the numbers kept of a row take some 80 bytes."""
     used = {}
-    for count in (1_000, 1_000_000):
+    for count in (1_000, 100_000):
         path = many(tmp_path / f"{count}.jsonl", count)
         done = python("-c", MEMORY, str(path))
         assert done.code == 0, done.err
         memory, rows = map(int, done.out.split())
         assert rows == count
         used[count] = memory * (1 if sys.platform == "darwin" else 1024)
-    assert path.stat().st_size > 7e8
-    assert used[1_000_000] - used[1_000] < 1.5e8
+    assert path.stat().st_size > 7e7
+    assert used[100_000] - used[1_000] < 3e7
 
 
 def test_the_reader_keeps_numbers_and_not_rows(tmp_path):
