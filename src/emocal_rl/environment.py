@@ -51,11 +51,12 @@ def device() -> str:
         count = torch.cuda.device_count() if torch.cuda.is_available() else 0
         names = [torch.cuda.get_device_name(index) for index in range(count)]
     else:
-        names = _nvidia_names()
+        names = gpu_names()
     return ", ".join(names) if names else f"{_processor()}, {_cores()} cores"
 
 
-def _nvidia_names() -> list[str]:
+def gpu_names() -> list[str]:
+    """Names of the NVIDIA GPUs, asked without torch; empty where there are none."""
     if shutil.which("nvidia-smi") is None:
         return []
     command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]

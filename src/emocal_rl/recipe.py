@@ -142,6 +142,32 @@ class Ppo(_Part):
     that an error of the values cannot bend a rule; smaller trusts the values more and has less noise."""
 
 
+class Rollout(_Part):
+    """Who writes the replies that are rewarded, and how the trained weights reach it."""
+
+    engine: Literal["auto", "hf", "vllm-colocate", "vllm-server"] = "auto"
+    """hf (transformers, in the trainer), vllm-colocate (vLLM in the trainer's process, on the same device),
+    vllm-server (servers started by `emocal-rl serve-rollouts`), or auto: vllm-colocate where vLLM is installed and a
+    GPU is there, else hf."""
+    servers: list[str] = []
+    """Addresses of the servers, such as http://localhost:8000; prompts are divided between them. Only for
+    vllm-server."""
+    sync: Literal["auto", "nccl", "files"] = "auto"
+    """How weights reach a server: nccl (GPU to GPU), files (written where the server can read them too), or auto:
+    nccl on a GPU, else files."""
+    sync_dir: str | None = None
+    """Folder for `sync: files`, on a disk that trainer and servers share; null for one in the run directory."""
+    timeout: float = Field(default=600.0, gt=0)
+    """Seconds to wait for a server to start, to answer or to take the weights before the run stops."""
+    memory: float = Field(default=0.3, gt=0, lt=1)
+    """Share of the GPU's memory that vLLM takes. Only for vllm-colocate."""
+    sleep: bool = False
+    """Free vLLM's memory while the model is updated, for the time it takes to wake up. Only for vllm-colocate."""
+    options: dict[str, Any] = {}
+    """Arguments of vLLM's engine, passed on as they are: max_model_len, tensor_parallel_size, ... Only for
+    vllm-colocate; a server gets them from `emocal-rl serve-rollouts`."""
+
+
 class EarlyStop(_Part):
     """Keeping the model with the lowest Brier score on rows that are not trained on."""
 
@@ -187,6 +213,8 @@ class Stage(_Part):
     ppo: Ppo | None = None
     """Options of PPO's value head; null for the defaults. Only for ppo; epochs and minibatches are
     trainer.num_iterations and trainer.steps_per_generation."""
+    rollout: Rollout | None = None
+    """The engine that samples replies; null for the defaults. Only for RL."""
     early_stop: EarlyStop | None = None
     """Keep the best model by its Brier score on validation rows, and stop when it has aged; null trains to the end.
     Only for RL with a format that states one confidence."""

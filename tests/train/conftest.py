@@ -48,7 +48,7 @@ def toy_data() -> DataSet:
 def curve(run: Run) -> list[dict[str, float]]:
     """The metrics of every step, without what a clock measures."""
     rows = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text("utf-8").splitlines()]
-    return [{key: value for key, value in row.items() if key not in ("seconds", "step_time")} for row in rows]
+    return [{key: value for key, value in row.items() if key not in ("seconds", "step_time") and not key.startswith("time/")} for row in rows]
 
 
 class Toy:

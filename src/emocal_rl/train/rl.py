@@ -9,11 +9,13 @@ from emocal_rl.data import DataSet
 from emocal_rl.models.load import image_token_ids
 from emocal_rl.preflight import reward_of
 from emocal_rl.train.best import KeepBest
+from emocal_rl.train.clock import StepClock
 from emocal_rl.train.examples import dataset, rl_example
 from emocal_rl.train.grpo import StopUnreadable, grpo_plan
 from emocal_rl.train.monitors import MonitoredReward, Watch
 from emocal_rl.train.ppo import ppo_plan
 from emocal_rl.train.rloo import rloo_plan
+from emocal_rl.train.rollout import set_engine
 from emocal_rl.train.stage import adapter, arguments, fit, save, training_rows
 
 if TYPE_CHECKING:
@@ -38,6 +40,8 @@ def train_rl(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, 
     trainer = plan.trainer(
         model=model, reward_funcs=scorer, args=args, train_dataset=examples, processing_class=processor, **extra
     )
+    set_engine(trainer, stage, run, processor)
+    trainer.add_callback(StepClock(trainer))
     trainer.add_callback(StopUnreadable(stage.name))
     trainer.add_callback(Watch(stage.name, lambda alert: run.update(alerts=alerts(run, alert))))
     if stage.early_stop:

@@ -1,0 +1,249 @@
+"""vLLM servers that sample for the trainer, over HTTP: `emocal-rl serve-rollouts` starts one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+import torch
+from requests.adapters import HTTPAdapter
+from trl.generation.vllm_client import VLLMClient
+from urllib3.util.retry import Retry
+
+from emocal_rl.errors import UserError
+from emocal_rl.recipe import Rollout
+from emocal_rl.train.vllm_engine import Engine
+
+KEY = "VLLM_API_KEY"  # the variable vLLM's own server reads
+START = "start one with: emocal-rl serve-rollouts MODEL"
+
+
+class _Patient(HTTPAdapter):
+    """Gives up on a request after `timeout` seconds; a connection that breaks is tried twice again."""
+
+    def __init__(self, timeout: float) -> None:
+        self.timeout = timeout
+        tries = Retry(total=2, backoff_factor=0.5, status=0, allowed_methods=None)
+        super().__init__(max_retries=tries, pool_maxsize=64)
+
+    def send(self, request: Any, **given: Any) -> Any:
+        return super().send(request, **{**given, "timeout": given.get("timeout") or self.timeout})
+
+
+class Client(VLLMClient):  # type: ignore[misc]
+    """TRL's client of one server, with a time limit on every request, the API key, and a seed for every prompt.
+
+    Args:
+        base_url: address, such as http://localhost:8000.
+        timeout: seconds; for the server to start, and for each answer.
+        seed: called for the seed of the next rollouts.
+    """
+
+    def __init__(self, base_url: str, timeout: float, seed: Callable[[], int], group_port: int = 51216) -> None:
+        self.timeout, self.seed = timeout, seed
+        with named(base_url, timeout):
+            super().__init__(base_url=base_url.rstrip("/"), group_port=group_port, connection_timeout=timeout)
+
+    def check_server(self, total_timeout: float = 0.0, retry_interval: float = 1.0) -> None:
+        """TRL's waiting for a server, by requests that end."""
+        for scheme in ("http://", "https://"):
+            self.session.mount(scheme, _Patient(self.timeout))
+        if key := os.environ.get(KEY):
+            self.session.headers["Authorization"] = f"Bearer {key}"
+        super().check_server(total_timeout, retry_interval)
+
+    def _post(self, url: str, **kwargs: Any) -> Any:
+        body = kwargs.get("json") or {}
+        if "sampling_params" in body:
+            body["sampling_params"]["seed"] = seed_of(self.seed(), body["token_ids"], body.get("features"))
+        return super()._post(url, **kwargs)
+
+    def reload(self, folder: Path) -> None:
+        """Load the weights in `folder`, and forget what was computed with the old ones."""
+        rpc = {"method": "reload_weights", "kwargs": {"weights_path": str(folder)}, "timeout": self.timeout}
+        self._command("collective_rpc", json=rpc)
+        self.forget()
+
+    def forget(self) -> None:
+        """Empty the caches of prompts and of image features: they are of the old weights."""
+        self._command("reset_prefix_cache")
+        self._command("reset_encoder_cache")
+
+    def _command(self, name: str, **body: Any) -> None:
+        answer = self.session.post(f"{self.base_url}/{name}", **body)
+        if answer.status_code == 404:
+            raise UserError(
+                f"rollout: the server at {self.base_url} has no /{name}: it was started without its development "
+                f"endpoints, which take new weights; {START}"
+            )
+        if answer.status_code != 200:
+            raise UserError(f"rollout: the server at {self.base_url} refused {name}: {_short(answer.text)}")
+
+
+def seed_of(base: int, prompt: Sequence[int], features: Any) -> int:
+    """A seed below 2**31 of a prompt's samples: the same whichever server and process asks.
+
+    >>> seed_of(1, [5, 6], None) == seed_of(1, [5, 6], None) != seed_of(2, [5, 6], None)
+    True
+    """
+    pictures = (features or {}).get("mm_hashes")
+    digest = hashlib.sha256(json.dumps([base, list(prompt), pictures], sort_keys=True).encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
+
+
+class Servers:
+    """Several servers as one `VLLMClient`: each prompt goes to one of them, new weights to all."""
+
+    def __init__(self, clients: Sequence[Client]) -> None:
+        self.clients = list(clients)
+
+    def image_features(self, images: list[Any]) -> list[Any]:
+        """Processed pictures; any server makes the same of them, but only the one that made them keeps them."""
+        return self._shared([images], lambda client, part: client.image_features(*part))
+
+    def generate(self, prompts: list[Any], features: list[Any] | None, **sampling: Any) -> dict[str, Any]:
+        """As `VLLMClient.generate`: completions in the order of the prompts."""
+        found = self._shared(
+            [prompts, features or [None] * len(prompts)],
+            lambda client, part: [client.generate(prompts=part[0], features=part[1], **sampling)],
+        )
+        return {key: [one for part in found for one in part[key]] for key in found[0]}
+
+    def _shared(self, columns: list[list[Any]], ask: Callable[[Client, list[list[Any]]], list[Any]]) -> list[Any]:
+        size = -(-len(columns[0]) // len(self.clients))
+        parts = [[column[at : at + size] for column in columns] for at in range(0, len(columns[0]), size)]
+
+        def one(job: tuple[Client, list[list[Any]]]) -> list[Any]:
+            with named(job[0].base_url, job[0].timeout):
+                return ask(*job)
+
+        with ThreadPoolExecutor(len(parts)) as pool:
+            return [item for found in pool.map(one, zip(self.clients, parts, strict=False)) for item in found]
+
+
+class ServerEngine(Engine):
+    """TRL's server mode on one or more servers.  Weights go from GPU to GPU (nccl), or by files that both can read.
+
+    Raises:
+        UserError: a server that cannot be reached, is too slow, answers nonsense or cannot take weights.
+    """
+
+    def __init__(self, trainer: Any, rollout: Rollout, silent: Sequence[int], folder: str) -> None:
+        by_nccl = rollout.sync == "nccl" or (rollout.sync == "auto" and trainer.accelerator.device.type == "cuda")
+        self.by_files, self.folder, self._version = not by_nccl, Path(folder).absolute(), 0
+        super().__init__(trainer, rollout, silent, mode="server", server_timeout=rollout.timeout)
+
+    def _init_vllm(self) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        clients = [
+            Client(url, self.rollout.timeout, self._next_seed, self.group_port + index)
+            for index, url in enumerate(self.rollout.servers)
+        ]
+        for client in clients:
+            with named(client.base_url, client.timeout):
+                _same_sampling(client)
+                if not self.by_files:
+                    client.init_communicator(device=self.accelerator.device)
+        self.vllm_client = Servers(clients)
+
+    def _next_seed(self) -> int:
+        # of the step alone, so that a resumed run samples what it would have sampled
+        return self.seed * 1_000_003 + self.trainer.state.global_step
+
+    def sync_weights(self) -> None:
+        """Bring every server's weights up to date, and forget what they computed with the old ones."""
+        if self.by_files:
+            self._sync_files()
+            return
+        if self._weight_metadata is None:
+            self._weight_metadata = [
+                (name, str(each.dtype).removeprefix("torch."), list(each.shape))
+                for name, each in self._iter_named_params()
+            ]
+        for client in self.vllm_client.clients if self.accelerator.is_main_process else [None]:
+            if client is None:
+                for _ in self._iter_named_params():  # take part in gathering what is sharded
+                    pass
+                continue
+            with named(client.base_url, client.timeout):
+                client.update_named_params(self._weight_metadata, self._iter_named_params())
+                client.forget()
+
+    def _sync_files(self) -> None:
+        from safetensors.torch import save_file
+
+        main = self.accelerator.is_main_process
+        tensors = {name: each.detach().cpu().contiguous() for name, each in self._iter_named_params() if main}
+        if not main:
+            return
+        self._version += 1
+        new = self.folder / str(self._version)
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(parents=True)
+        save_file(tensors, new / "model.safetensors", metadata={"format": "pt"})
+        for client in self.vllm_client.clients:
+            with named(client.base_url, client.timeout):
+                client.reload(new)
+        shutil.rmtree(self.folder / str(self._version - 1), ignore_errors=True)
+
+    def generate(self, prompts: Any, images: Any, num_generations: int, profiler: Any = None) -> Any:
+        """TRL's `generate`; the servers get the trainer's own tokens."""
+        try:
+            found = super().generate(prompts, images, num_generations, profiler)
+        except ValueError as problem:
+            raise problem if isinstance(problem, UserError) else UserError(
+                f"rollout: {problem} Use rollout.engine=vllm-colocate or hf with this model"
+            ) from problem
+        vocabulary = self.model.get_input_embeddings().weight.shape[0]
+        if any(not ids or min(ids) < 0 or max(ids) >= vocabulary for ids in found[1]):
+            raise UserError("rollout: a server answered with no tokens, or with tokens the model does not have; "
+                            "check that rollout.servers serve the model that is trained")  # fmt: skip
+        return found
+
+
+def _same_sampling(client: Client) -> None:
+    """The correction needs the log-probabilities that were sampled from."""
+    mode = client.get_server_info()["model_config"]["logprobs_mode"]
+    if mode != "processed_logprobs":
+        raise UserError(
+            f"rollout: the server at {client.base_url} reports {mode}, not the log-probabilities it samples from; "
+            f"{START} (it sets --logprobs-mode processed_logprobs)"
+        )
+
+
+@contextmanager
+def named(url: str, timeout: float) -> Iterator[None]:
+    """Turn what can go wrong with a server into one line."""
+    try:
+        yield
+    except UserError:
+        raise
+    except requests.Timeout:
+        raise UserError(
+            f"rollout: the server at {url} did not answer within {timeout:g} s; look at its log, or raise "
+            "rollout.timeout"
+        ) from None
+    except (requests.ConnectionError, ConnectionError):
+        raise UserError(f"rollout: no server answers at {url}; {START}") from None
+    except (ValueError, KeyError, TypeError, IndexError) as problem:
+        raise UserError(
+            f"rollout: the server at {url} answered what a vLLM server does not ({type(problem).__name__}: "
+            f"{_short(problem)}); check rollout.servers"
+        ) from problem
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as problem:  # TRL raises bare exceptions for every refusal
+        raise UserError(f"rollout: the server at {url} refused a request: {_short(problem)}") from problem
+
+
+def _short(text: Any) -> str:
+    return " ".join(str(text).split())[:300]
