@@ -181,6 +181,17 @@ class EarlyStop(_Part):
     """Use at most this many of them; null for all."""
 
 
+class Launch(_Part):
+    """How many processes train."""
+
+    processes: int = Field(default=1, ge=1)
+    """Processes on this machine, one for each GPU. More than one are started with `accelerate launch`; what a cluster's
+    launcher has started is left as it is."""
+    accelerate_config: str | None = None
+    """fsdp2, deepspeed_zero2 or deepspeed_zero3 (shipped), or a configuration file of accelerate; null for plain data
+    parallelism."""
+
+
 class Stage(_Part):
     """One training stage."""
 
@@ -246,6 +257,8 @@ class Recipe(Stage):
     """What is trained."""
     evaluation: Evaluation = Evaluation()
     """What is measured after each stage."""
+    launch: Launch = Launch()
+    """How many processes train."""
     warm_start: list[Stage] = []
     """Stages to run first, in order: names or paths of recipes, or stages written out."""
 

@@ -15,7 +15,10 @@ from emocal_rl import rollout_keys
 from emocal_rl.errors import UserError
 
 # what the trainer's correction, its pictures and its weights need of a server
-NEEDED = ("--logprobs-mode", "processed_logprobs", "--enable-scale-out")
+NEEDED = (
+    "--logprobs-mode", "processed_logprobs", "--enable-scale-out",
+    "--worker-extension-cls", "emocal_rl.train.vllm_worker.TakesWeights",
+)  # fmt: skip
 ENVIRONMENT = {"VLLM_SERVER_DEV_MODE": "1"}  # the routes that take weights
 SET_HERE = ("model", "host", "port", "api_key", "logprobs_mode")
 

@@ -10,11 +10,13 @@ import torch
 from transformers import TrainerCallback
 
 from emocal_rl.errors import UserError
+from emocal_rl.launch import processes
 
 if TYPE_CHECKING:
     from emocal_rl.recipe import Stage
     from emocal_rl.run import Run
 
+_LOST = ("closed by peer", "reset by peer", "NCCL", "gloo")  # another process of the launch is gone
 _NO_CHANCES = ("probability tensor contains either", "probabilities contain")  # torch.multinomial, given NaN
 
 
@@ -59,6 +61,8 @@ def named(stage: Stage, run: Run) -> Iterator[None]:
             "where vLLM shares the GPU"
         ) from problem
     except RuntimeError as problem:
+        if processes() > 1 and any(words in str(problem) for words in _LOST):
+            raise UserError(f"stage {stage.name}: another process is gone; {_kept(run, stage.name)}") from problem
         if not any(words in str(problem) for words in _NO_CHANCES):
             raise
         raise UserError(

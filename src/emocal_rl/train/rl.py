@@ -51,7 +51,7 @@ def train_rl(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, 
     if stage.early_stop:
         keep.recall()
     save(trainer, processor, run, stage)
-    if stage.early_stop:
+    if stage.early_stop and trainer.is_world_process_zero():
         keep.restore(run.model_dir(stage.name))
 
 

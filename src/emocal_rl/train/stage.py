@@ -49,6 +49,7 @@ def arguments(stage: Stage, run: Run, seed: int, **ours: Any) -> dict[str, Any]:
         "bf16": gpu,
         "gradient_checkpointing": gpu,
         "dataloader_pin_memory": gpu,
+        "ddp_timeout": 7200,  # seconds; the other processes wait while the first one evaluates
         **ours,
         **stage.trainer,
     }
@@ -124,4 +125,6 @@ def save(trainer: Any, processor: Any, run: Run, stage: Stage) -> None:
         trainer.save_model(str(folder))
     elif trainer.is_world_process_zero():
         save_merged(model, folder)
-    processor.save_pretrained(str(folder))
+    if trainer.is_world_process_zero():
+        processor.save_pretrained(str(folder))
+    trainer.accelerator.wait_for_everyone()

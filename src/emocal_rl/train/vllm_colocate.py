@@ -13,6 +13,7 @@ from trl.generation import vllm_generation
 from emocal_rl.errors import UserError
 from emocal_rl.recipe import Rollout
 from emocal_rl.train.vllm_engine import Engine
+from emocal_rl.train.vllm_worker import EXTENSION
 
 
 class ColocatedEngine(Engine):
@@ -51,6 +52,7 @@ class ColocatedEngine(Engine):
             "seed": self.seed + self.accelerator.process_index // self.tensor_parallel,
             "limit_mm_per_prompt": {"image": 1},
             "disable_log_stats": True,
+            "worker_extension_cls": EXTENSION,
         }
         if not torch.cuda.is_available():
             os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB
@@ -66,7 +68,7 @@ class ColocatedEngine(Engine):
             vllm_generation.empty_cache()
             self.llm.wake_up(tags=["weights"])
             self._llm_weights_sleeping = False
-        self.llm.collective_rpc("reload_weights", kwargs={"weights_iterator": self._iter_named_params()})
+        self.llm.collective_rpc("take_weights", kwargs={"weights_iterator": self._iter_named_params()})
         self.llm.reset_prefix_cache()
         self.llm.llm_engine.engine_core.reset_encoder_cache()  # image features of the old vision tower
 

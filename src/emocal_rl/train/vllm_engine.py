@@ -34,7 +34,7 @@ class Engine(VLLMGeneration):  # type: ignore[misc]
         args = trainer.args
         given = {key: value for key, value in (args.generation_kwargs or {}).items() if key != "suppress_tokens"}
         if silent:
-            given["logit_bias"] = {str(token): FORBID for token in silent}
+            given["logit_bias"] = dict.fromkeys(silent, FORBID)
         super().__init__(
             model=trainer.model,
             accelerator=trainer.accelerator,
@@ -99,7 +99,9 @@ def merged_parameters(model: Any) -> Iterator[tuple[str, Any]]:
     for name, parameter in model.named_parameters():
         if model.prefix in name or "original_module" in name:  # the adapter's own, and what a trained copy replaces
             continue
-        plain = name.removeprefix("base_model.model.").replace(".base_layer", "").replace("modules_to_save.default.", "")
+        plain = (
+            name.removeprefix("base_model.model.").replace(".base_layer", "").replace("modules_to_save.default.", "")
+        )
         layer = modules.get(name.rpartition(".base_layer.")[0])
         value = parameter.data
         if layer is not None and name.endswith("base_layer.weight"):

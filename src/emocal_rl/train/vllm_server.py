@@ -68,7 +68,7 @@ class Client(VLLMClient):  # type: ignore[misc]
 
     def reload(self, folder: Path) -> None:
         """Load the weights in `folder`, and forget what was computed with the old ones."""
-        rpc = {"method": "reload_weights", "kwargs": {"weights_path": str(folder)}, "timeout": self.timeout}
+        rpc = {"method": "take_weights", "kwargs": {"weights_path": str(folder)}, "timeout": self.timeout}
         self._command("collective_rpc", json=rpc)
         self.forget()
 
@@ -200,8 +200,10 @@ class ServerEngine(Engine):
         try:
             found = super().generate(prompts, images, num_generations, profiler)
         except ValueError as problem:
-            raise problem if isinstance(problem, UserError) else UserError(
-                f"rollout: {problem} Use rollout.engine=vllm-colocate or hf with this model"
+            raise (
+                problem
+                if isinstance(problem, UserError)
+                else UserError(f"rollout: {problem} Use rollout.engine=vllm-colocate or hf with this model")
             ) from problem
         vocabulary = self.model.get_input_embeddings().weight.shape[0]
         if any(not ids or min(ids) < 0 or max(ids) >= vocabulary for ids in found[1]):
