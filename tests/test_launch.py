@@ -53,9 +53,7 @@ def test_an_unknown_configuration() -> None:
 def test_without_gpus_a_divided_model_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "gpu_names", list)
     recipe = recipes.load("grpo_brier", ["launch.processes=2", "launch.accelerate_config=fsdp2"])
-    with pytest.raises(
-        UserError, match="fsdp2 divides a model between GPUs, and there is none here"
-    ):
+    with pytest.raises(UserError, match="fsdp2 divides a model between GPUs, and there is none here"):
         preflight.require(recipe)
 
 

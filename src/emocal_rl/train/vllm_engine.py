@@ -59,7 +59,7 @@ class Engine(VLLMGeneration):  # type: ignore[misc]
             trainer, processor = self.trainer, self.processing_class
             texts = processor.apply_chat_template(
                 conversation=[prepare_multimodal_messages(prompt) for prompt in prompts],
-                chat_template=trainer.chat_template,
+                chat_template=getattr(trainer, "chat_template", None),  # RLOOTrainer takes the processor's
                 add_generation_prompt=True,
                 tokenize=False,
                 **trainer.chat_template_kwargs,
