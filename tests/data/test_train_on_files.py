@@ -41,12 +41,16 @@ def test_check_counts_the_rows_and_says_what_is_odd(cli, recipe):
 @pytest.mark.slow
 def test_train_and_eval_on_a_tree(cli, recipe, tmp_path):
     run = tmp_path / "run"
+    (tmp_path / "EmoSet/image/fear/fear_train006.jpg").unlink()
     done = cli("train", "--recipe", str(recipe), "--run-dir", str(run))
     assert done.code == 0, done.err
     records = [json.loads(line) for line in (run / "records/three-test.jsonl").read_text().splitlines()]
     wanted = {f"image/{label}/{label}_test00{i}.jpg" for i, label in enumerate(trees.MIKELS[:4])}
     assert {record["id"] for record in records} == wanted
     assert (run / "report.html").is_file()
+    (note,) = json.loads((run / "run.json").read_text())["data"]
+    assert note.startswith("1 pictures that an index names are missing, for example ")
+    assert f"warning: data: {note}" in done.err
 
     bench = str(trees.vecbench(tmp_path / "bench"))
     arguments = ["--data", "vecbench", "--root", bench, "--split", "FI-8,FI-2", "--max-new-tokens", "8"]
