@@ -12,6 +12,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks import hacking
 from emocal_rl import files
 from emocal_rl.train.bandit import ALGORITHMS, CHANCES, LEVELS, Setup, reward_with, sound_rules, train, worst
 
@@ -63,7 +64,7 @@ def main() -> None:
     )  # fmt: skip
     print(page)
     if not options.rules:
-        files.write_text(PAGE, page)
+        files.write_text(PAGE, page + "\n" + hacking.section())
 
 
 def run(cell: Cell) -> Ends:

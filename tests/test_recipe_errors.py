@@ -70,7 +70,8 @@ def test_the_good_one_is_good() -> None:
         ("evaluation: {splits: [validation, 3]}", "r.yaml:6: evaluation.splits.1: expected a text (got 3)"),
         ("allow_unsound: yes", "r.yaml:6: allow_unsound: expected true or false (got 'yes')"),
         ("target: anotator",
-         "r.yaml:6: target: expected 'annotator', 'votes' or 'majority' (got 'anotator'); did you mean 'annotator'?"),
+         "r.yaml:6: target: expected 'annotator', 'votes', 'majority', 'leave_one_annotator_out' or 'judge' (got "
+         "'anotator'); did you mean 'annotator'?"),
         ("labels: {samples: 4}", "r.yaml:6: labels: only sft imitates confidence labels; remove the key"),
         ("warm_start: [r.yaml]", "r.yaml:6: warm_start goes in a circle: r.yaml -> r.yaml"),
         ("warm_start: [sft_reasonin]",

@@ -7,6 +7,7 @@ from emocal_rl import data
 from emocal_rl.errors import UserError
 from emocal_rl.recipe import Recipe, Stage
 from emocal_rl.rewards import Reward, Verdict, judge
+from emocal_rl.rewards.formats.core import confidence_text, find_format
 from emocal_rl.rewards.incentive import bias, describe, describe_bias
 from emocal_rl.rewards.presets import preset
 from emocal_rl.suggest import did_you_mean
@@ -48,15 +49,33 @@ def _counts(recipe: Recipe) -> dict[str, int] | None:
     return {name: len(rows.split(name)) for name in rows.splits}
 
 
-def reward_of(stage: Stage) -> Reward:
-    """The reward of an RL stage: votes are scored as the share that agrees, the other targets as one label.
+def reward_of(stage: Stage, factor: float = 1.0) -> Reward:
+    """The reward of an RL stage, with its grader and calibration target.
 
     A published reward has its own terms and floor, and the stage's format.
+    factor: on the weights of the calibration terms, as `calibration_schedule` sets it.
     """
-    grader = stage.grader or ("votes" if stage.target == "votes" else "label")
-    if isinstance(stage.reward, str):
-        return preset(stage.reward).reward(grader, format=stage.format)
-    return Reward(stage.reward, format=stage.format, grader=grader)
+    published = preset(stage.reward) if isinstance(stage.reward, str) else None
+    terms: dict[str, Any] = dict(published.terms) if published else dict(stage.reward)  # type: ignore[arg-type]
+    floor, name = (published.floor, published.name) if published else (None, None)
+    plain = Reward(terms, stage.format, grader_of(stage), floor=floor, name=name)
+    about = [term.name for term in plain.terms if term.rule.uses_confidence]
+    changed = terms | {name: _changed(stage, terms[name], factor) for name in about}
+    return Reward(changed, stage.format, plain.grader, floor=floor, name=name)
+
+
+def grader_of(stage: Stage) -> str | dict[str, Any]:
+    """The grader of a stage's target (one label, a judge, or a share of votes), unless it names one itself."""
+    if stage.target == "judge":
+        return {"use": "judge", **(stage.judge_errors.model_dump() if stage.judge_errors else {})}
+    return stage.grader or ("label" if stage.target in ("annotator", "majority") else "votes")
+
+
+def _changed(stage: Stage, term: Any, factor: float) -> dict[str, Any]:
+    """A calibration term against the stage's target, at `factor` of its weight."""
+    options = dict(term) if isinstance(term, dict) else {"weight": term}
+    target = {} if stage.calibration_target == "outcome" else {"target": stage.calibration_target}
+    return target | options | {"weight": options.get("weight", 1.0) * factor}
 
 
 def verdict_of(stage: Stage) -> Verdict:
@@ -92,6 +111,9 @@ def _data_problems(recipe: Recipe) -> Iterator[str]:
     for where, split in used:
         if split not in known:
             yield f"{where}: data '{recipe.data.name}' has no split '{split}'{did_you_mean(split, known)}"
+    for stage in recipe.stages:
+        if stage.target == "judge" and not all(row.judge for row in known.get(stage.split, [])):
+            yield f"{stage.name}: target: judge needs rows with 'judge', and some of split '{stage.split}' have none"
 
 
 def _stage_problems(recipe: Recipe) -> Iterator[str]:
@@ -99,6 +121,9 @@ def _stage_problems(recipe: Recipe) -> Iterator[str]:
         if stage.algorithm == "sft":
             continue
         if problem := _batch_problem(stage):
+            yield f"{stage.name}: {problem}"
+            continue
+        if problem := _credit_problem(stage):
             yield f"{stage.name}: {problem}"
             continue
         try:
@@ -135,6 +160,18 @@ def _batch_problem(stage: Stage) -> str:
         return (
             f"trainer: {sampled} completions a batch (per_device_train_batch_size x gradient_accumulation_steps, or "
             f"generation_batch_size) cannot be split into groups of num_generations={generations}; make it a multiple"
+        )
+    return ""
+
+
+def _credit_problem(stage: Stage) -> str:
+    form = find_format(stage.format)
+    if stage.credit != "sequence" and form.states in ("nothing", "guesses"):
+        return f"credit: format '{stage.format}' does not state one confidence to credit; set credit: sequence"
+    if stage.credit == "exact" and "." not in confidence_text(form, 0.5):
+        return (
+            f"credit: exact decides the decimals of a confidence, and format '{stage.format}' writes none; set credit: "
+            "segment, or a format such as emocaliber"
         )
     return ""
 

@@ -142,6 +142,35 @@ class Ppo(_Part):
     that an error of the values cannot bend a rule; smaller trusts the values more and has less noise."""
 
 
+class JudgeErrors(_Part):
+    """Known error rates of a judge; answers are then graded by an unbiased estimate of the truth."""
+
+    false_positive: float = Field(default=0.0, ge=0, lt=1)
+    """How often it takes a wrong answer for right."""
+    false_negative: float = Field(default=0.0, ge=0, lt=1)
+    """How often it takes a right answer for wrong."""
+
+
+class SegmentWeights(_Part):
+    """How much the gradient of each segment of a reply counts; what it is paid for does not change."""
+
+    answer: float = Field(default=1.0, ge=0)
+    """Reasoning and answer. 0 leaves them as they are, so that nothing but the confidence is learnt. A reply that
+    cannot be read has no segments and counts 1."""
+    confidence: float = Field(default=1.0, ge=0)
+    """The tokens of the confidence."""
+
+
+class CalibrationSchedule(_Part):
+    """A factor in [0, 1] on the weights of the calibration terms; where both keys are given, the smaller one."""
+
+    ramp: list[int] | None = Field(default=None, min_length=2, max_length=2)
+    """[first, last]: 0 up to step `first`, 1 from step `last`, linear between."""
+    learning_speed: float | None = Field(default=None, ge=0, le=1)
+    """Lower the weight where a better answer would be paid less than this share of what correctness alone pays: V'(p)
+    at the share p of right answers in the last log. Hard questions are learnt slowly under a full weight."""
+
+
 class EarlyStop(_Part):
     """Keeping the model with the lowest Brier score on rows that are not trained on."""
 
@@ -166,9 +195,12 @@ class Stage(_Part):
     """The training rows: stage_one, stage_two or stage_three."""
     format: str
     """The output contract: the instruction added to the question and the reader of the reply."""
-    target: Literal["annotator", "votes", "majority"] = "votes"
+    target: Literal["annotator", "votes", "majority", "leave_one_annotator_out", "judge"] = "votes"
     """What an answer is held against: one annotator's label (drawn from the votes for every answer), the share of
-    votes that agree, or the majority label."""
+    votes that agree, the majority label, the share of the votes of all annotators but one (drawn for every answer), or
+    the probability that a judge gives it (rows with `judge`)."""
+    judge_errors: JudgeErrors | None = None
+    """With `target: judge`: how often the judge is known to err; null takes its word."""
     reward: dict[str, float | dict[str, Any]] | str = {}
     """term: weight, or term: {use: rule, weight: w, option: value}. Weight 0 is measured, not paid. Or the name of a
     published reward (see `emocal-rl rewards`): its terms and what it gives an unreadable reply. Only for RL."""
@@ -182,8 +214,14 @@ class Stage(_Part):
     digit_entropy: float = Field(default=0.0, ge=0)
     """With `credit: exact`: what a nat of entropy of each digit of the confidence is worth, beside the rule's pay.
     Keeps confidences from becoming one number before they can differ between pictures."""
-    digit_weight: float = Field(default=1.0, gt=0)
-    """With `credit: exact`: how much the gradient of the confidence's digits counts beside that of other tokens."""
+    segment_weights: SegmentWeights | None = None
+    """With `credit: segment` or `exact`: how much the gradient of each segment counts; null for 1 each."""
+    calibration_target: Literal["outcome", "leave_one_out", "mixed"] = "outcome"
+    """What a confidence is scored against: the outcome of its own answer, the share of the group's other answers that
+    are right, or half the outcome and half the group's share. A term with a target of its own keeps it. The last two
+    have less noise and move the confidence from this answer's chance towards that of the question."""
+    calibration_schedule: CalibrationSchedule | None = None
+    """How the weight of the calibration terms changes in training; null keeps it. Only for RL."""
     ppo: Ppo | None = None
     """Options of PPO's value head; null for the defaults. Only for ppo; epochs and minibatches are
     trainer.num_iterations and trainer.steps_per_generation."""

@@ -196,15 +196,25 @@ def _stage_problems(stage: dict[str, Any]) -> Iterator[tuple[Path, str]]:
         yield ("credit",), "sft imitates and credits nothing; remove the key"
     if stage.get("digit_entropy") and stage.get("credit") != "exact":
         yield ("digit_entropy",), "only credit: exact has it; remove the key, or set credit: exact"
-    if algorithm == "sft" and stage.get("early_stop") is not None:
-        yield ("early_stop",), "only reinforcement learning has it; remove the key"
-    if stage.get("ppo") is not None and algorithm != "ppo":
-        yield ("ppo",), "only algorithm: ppo has it; remove the key"
+    yield from _unused(algorithm, stage)
     yield from _advantage_problems(algorithm, stage.get("credit", "sequence"), trainer)
     yield from _reward_problems(stage.get("format"), reward)
     yield from _grader_problems(stage.get("grader"))
     if algorithm in trainer_keys.CONFIGS and isinstance(trainer, dict):
         yield from ((("trainer", key), message) for key, message in trainer_keys.problems(algorithm, trainer))
+
+
+def _unused(algorithm: Any, stage: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Keys that say nothing beside the stage's others."""
+    given = {key for key, value in stage.items() if value is not None}
+    if "segment_weights" in given and stage.get("credit", "sequence") == "sequence":
+        yield ("segment_weights",), "credit: sequence has one segment; remove the key, or set credit: segment"
+    if "judge_errors" in given and stage.get("target") != "judge":
+        yield ("judge_errors",), "only target: judge has it; remove the key, or set target: judge"
+    for key in given & {"early_stop", "calibration_schedule"} if algorithm == "sft" else ():
+        yield (key,), "only reinforcement learning has it; remove the key"
+    if "ppo" in given and algorithm != "ppo":
+        yield ("ppo",), "only algorithm: ppo has it; remove the key"
 
 
 def _advantage_problems(algorithm: Any, credit: Any, trainer: Any) -> Iterator[tuple[Path, str]]:

@@ -50,6 +50,12 @@ def test_a_row(folder):
     assert (row.votes, row.label, row.cluster, row.image.size) == ((7, 3), "awe", "a.png", (8, 8))
 
 
+def test_a_judge_is_in_the_target(folder):
+    for given in ([0.9, 0.2], {"fear": 0.2, "awe": 0.9}):
+        assert only(write(folder, GOOD | {"judge": given})).target()["judge"] == {"awe": 0.9, "fear": 0.2}
+    assert "judge" not in only(write(folder, GOOD)).target()
+
+
 def test_a_single_label_is_one_vote(folder):
     entry = {key: value for key, value in GOOD.items() if key != "votes"} | {"label": "fear"}
     assert only(write(folder, entry)).votes == (0, 1)
@@ -69,6 +75,10 @@ def test_votes_by_label(folder, votes):
             "{path}:1: image {root}/b.png does not exist; paths are relative to {root} (set data.root to change that)",
         ),
         ({"image": 3}, "{path}:1: image must be a path, got 3"),
+        (
+            {"judge": [0.2, 1.5]},
+            "{path}:1: judge must be 2 numbers in [0, 1], one for each candidate, got [0.2, 1.5]",
+        ),
         ({"votes": [1]}, "{path}:1: votes must be 2 counts, one for each candidate, got [1]"),
         ({"votes": [1, -1]}, "{path}:1: votes must be 2 counts, one for each candidate, got [1, -1]"),
         ({"votes": [True, False]}, "{path}:1: votes must be 2 counts, one for each candidate, got [True, False]"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import pytest
 from emocal_rl import recipe as recipes
 from emocal_rl.data import DataSet, Row, emoji
 from emocal_rl.run import Run
+
+sys.path.insert(0, str(Path(__file__).parent))  # for the helpers beside the tests
 
 KINDS = ("activities", "animals", "food", "objects", "people", "smileys", "symbols", "travel")
 TREE: dict[str, Any] = {

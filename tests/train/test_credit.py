@@ -21,6 +21,12 @@ def tokenizer():
     return load.load("tiny")[1].tokenizer
 
 
+def test_a_term_is_about_the_confidence_by_its_rule_and_not_by_its_name():
+    reward = Reward({"hit": {"use": "correct", "weight": 2.0}, "correct": {"use": "brier"}}, "emocaliber", "label")
+    (row,) = reward([FORM.write(PARTS, "positive", 0.8)], [{"candidates": CANDIDATES, "label": "positive"}])
+    assert parts(row, reward) == pytest.approx((2.0, -0.04))
+
+
 @pytest.mark.parametrize("confidence", [0.01, 0.5, 0.85, 0.99])
 def test_the_tokens_of_the_confidence_and_no_others(tokenizer, confidence):
     text = FORM.write(PARTS, "positive", confidence)
@@ -44,9 +50,9 @@ def test_the_parts_add_up_to_the_total():
         [{"candidates": CANDIDATES, "label": "positive"}] * 3,
     )
     # wrong at .8: 0 and .5 * -.64; right at .8: 1 and .5 * -.04; unreadable: 0 and .5 * -1
-    found = np.array([parts(row, reward.weights) for row in rows])
+    found = np.array([parts(row, reward) for row in rows])
     assert found == pytest.approx(np.array([(0, -0.32), (1, -0.02), (0, -0.5)]))
-    assert [sum(parts(row, reward.weights)) for row in rows] == pytest.approx([row.total for row in rows])
+    assert [sum(parts(row, reward)) for row in rows] == pytest.approx([row.total for row in rows])
 
 
 def test_division_by_the_group_deviation():
@@ -59,6 +65,54 @@ def test_division_by_the_batch_deviation():
     """Groups (1, 0) and (3, 3): +-.5 and 0, over the deviation of 1 0 3 3, which is 1.5."""
     values = np.array([1.0, 0.0, 3.0, 3.0])
     assert centred(values, np.ones(4, bool), 2, "batch") == pytest.approx([1 / 3, -1 / 3, 0, 0], abs=1e-4)
+
+
+def trainer(reward: TrlReward, tokenizer, **weights: float) -> SegmentGRPOTrainer:
+    """One with what its advantages read, and nothing else."""
+    bare = object.__new__(SegmentGRPOTrainer)
+    bare.reward_funcs, bare.processing_class = [reward], SimpleNamespace(tokenizer=tokenizer)
+    bare.scale_rewards, bare.num_generations = "none", 4
+    bare.accelerator = SimpleNamespace(num_processes=1)
+    bare._weights = {"answer": 1.0, "confidence": 1.0} | weights
+    return bare
+
+
+def advantages(terms, texts, labels, tokenizer, **weights: float) -> torch.Tensor:
+    """(B, T) of replies to one picture."""
+    reward = TrlReward(Reward(terms, format="emocaliber", grader="label"), generations=len(texts))
+    reward(completions=texts, candidates=[CANDIDATES] * len(texts), label=labels)
+    ids = tokenizer(texts, padding=True, padding_side="right", return_tensors="pt")["input_ids"]
+    return trainer(reward, tokenizer, **weights)._token_advantages({"completion_ids": ids})
+
+
+def test_a_segment_weight_scales_its_segment_only(tokenizer):
+    """Confidences at half, answers at none: what cannot be read has no segments and keeps its own."""
+    texts = [FORM.write(PARTS, answer, 0.9) for answer in ("positive", "negative", "positive")] + ["hm"]
+    given = ({"correct": 1.0, "brier": 1.0}, texts, ["positive"] * 4, tokenizer)
+    whole, halved = advantages(*given), advantages(*given, answer=0.0, confidence=0.5)
+    stated = halved[:3] != 0
+    assert stated.sum(1).tolist() == [4, 4, 4]
+    torch.testing.assert_close(halved[:3][stated], whole[:3][stated] / 2)
+    torch.testing.assert_close(halved[3], whole[3])
+
+
+def test_a_reply_that_cannot_be_graded_is_paid_nothing_and_is_in_no_mean(tokenizer):
+    texts = [FORM.write(PARTS, answer, 0.9) for answer in ("positive", "negative", "positive", "positive")]
+    found = advantages({"correct": 1.0}, texts, ["positive", "positive", None, None], tokenizer)
+    assert sorted(set(found[:2, 0].tolist())) == [-0.5, 0.5]
+    assert found[2:].abs().sum() == 0
+
+
+def test_the_confidence_can_be_scored_against_the_others_of_its_group(tokenizer):
+    """Right at .9, wrong at .5, right at .5, wrong at .9: the others are right 1/3, 2/3, 1/3, 2/3 of the time.
+
+    Brier at t is -(t (1-c)^2 + (1-t) c^2): -.54333 -.25 -.25 -.27667, mean -.33.
+    """
+    texts = [FORM.write(PARTS, *said) for said in zip(CANDIDATES[::-1] * 2, (0.9, 0.5, 0.5, 0.9), strict=True)]
+    terms = {"correct": 1.0, "brier": {"weight": 1.0, "target": "leave_one_out"}}
+    found = advantages(terms, texts, ["positive"] * 4, tokenizer)
+    stated = [float(row[(row.abs() != 0.5).nonzero()[0]]) for row in found]
+    assert stated == pytest.approx([-0.21333, 0.08, 0.08, 0.05333], abs=1e-4)
 
 
 def test_advantages_of_a_group_by_hand(tokenizer):
@@ -77,13 +131,7 @@ def test_advantages_of_a_group_by_hand(tokenizer):
     ]
     reward(completions=texts, candidates=[CANDIDATES] * 4, label=["positive"] * 4)
     ids = tokenizer(texts, padding=True, padding_side="right", return_tensors="pt")["input_ids"]
-    trainer = SimpleNamespace(
-        reward_funcs=[reward],
-        scale_rewards="none",
-        num_generations=4,
-        _decode=lambda part: tokenizer.decode(part, skip_special_tokens=True),
-    )
-    found = SegmentGRPOTrainer._token_advantages(trainer, {"completion_ids": ids})
+    found = trainer(reward, tokenizer)._token_advantages({"completion_ids": ids})
     assert found.shape == ids.shape
     assert found.dtype == torch.float32
     expected = [(0.5, 0.34667), (-0.5, -0.45333), (0.5, 0.10667)]

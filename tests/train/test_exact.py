@@ -9,7 +9,7 @@ import torch
 from emocal_rl.adapters.trl import TrlReward
 from emocal_rl.models import load
 from emocal_rl.rewards import FORMATS, Reward
-from emocal_rl.train.exact import DIGITS, ExactGRPOTrainer, decisions, stated_pay
+from emocal_rl.train.exact import DIGITS, ExactGRPOTrainer, decisions, deviations, stated_pay
 
 FORM = FORMATS["emocaliber"]
 PARTS = dict.fromkeys(("element", "human", "context", "interaction", "analysis"), "x")
@@ -46,12 +46,27 @@ def test_every_digit_after_the_point_is_a_decision():
     assert decisions("1") == []
 
 
-def trainer(reward: TrlReward, tokenizer, scale: str = "none", size: int = 2) -> SimpleNamespace:
-    digits = torch.tensor(tokenizer.convert_tokens_to_ids(list(DIGITS)))
-    decode = lambda ids: tokenizer.decode(ids, skip_special_tokens=True)  # noqa: E731
-    return SimpleNamespace(
-        reward_funcs=[reward], scale_rewards=scale, num_generations=size, _digits=digits, _decode=decode
-    )
+def test_the_pay_against_a_group_by_hand():
+    """The other three were right once: t = 1/3, and the own outcome does not matter."""
+    reward = Reward({"brier": {"target": "leave_one_out"}}, format="emocaliber", grader="label")
+    for own in (0.0, 1.0):
+        found = stated_pay(reward, np.array([0.5, 0.2]), own, (1.0, 4))
+        assert found == pytest.approx([-0.25, -(0.64 / 3 + 0.04 * 2 / 3)])
+
+
+def trainer(reward: TrlReward, tokenizer, scale: str = "none", size: int = 2) -> ExactGRPOTrainer:
+    """One with what its advantages read, and nothing else."""
+    bare = object.__new__(ExactGRPOTrainer)
+    bare.reward_funcs, bare.processing_class = [reward], SimpleNamespace(tokenizer=tokenizer)
+    bare.scale_rewards, bare.num_generations = scale, size
+    bare.accelerator, bare._weights = SimpleNamespace(num_processes=1), {"answer": 1.0, "confidence": 1.0}
+    bare._digits = torch.tensor(tokenizer.convert_tokens_to_ids(list(DIGITS)))
+    return bare
+
+
+def decided(reward: TrlReward, tokenizer, ids: list[int]) -> list:
+    made = trainer(reward, tokenizer, size=1)
+    return list(made._decided(reward.last[0], ids, made._pays()[0]))
 
 
 def test_the_digits_are_found_and_priced(tokenizer):
@@ -59,7 +74,7 @@ def test_the_digits_are_found_and_priced(tokenizer):
     reward, text = TrlReward(brier()), FORM.write(PARTS, "positive", 0.8)
     reward(completions=[text], candidates=[CANDIDATES], label=["positive"])
     ids = tokenizer(text)["input_ids"]
-    found = list(ExactGRPOTrainer._decided(trainer(reward, tokenizer), reward.last[0], ids))
+    found = decided(reward, tokenizer, ids)
     assert [tokenizer.decode([ids[column]]) for column, _ in found] == ["8", "0"]
     tens = [0.0, *(0.9801 - (1 - d / 10) ** 2 for d in range(1, 10))]
     assert found[0][1] == pytest.approx(tens)
@@ -69,28 +84,17 @@ def test_the_digits_are_found_and_priced(tokenizer):
 def test_an_unreadable_reply_decides_nothing(tokenizer):
     reward = TrlReward(brier())
     reward(completions=["0.80"], candidates=[CANDIDATES], label=["positive"])
-    assert (
-        list(ExactGRPOTrainer._decided(trainer(reward, tokenizer), reward.last[0], tokenizer("0.80")["input_ids"]))
-        == []
-    )
+    assert decided(reward, tokenizer, tokenizer("0.80")["input_ids"]) == []
 
 
 @pytest.mark.parametrize(("scale", "expected"), [("none", [1, 1]), ("group", [0.42436] * 2), ("batch", [0.42436] * 2)])
-def test_deviations(tokenizer, scale, expected):
-    """Brier -.01 and -.61 (right at .9; wrong at .781): sample deviation .6 / sqrt 2 = .42426, plus TRL's 1e-4."""
-    reward = TrlReward(brier())
-    texts = [FORM.write(PARTS, "positive", 0.9), FORM.write(PARTS, "negative", 0.78)]
-    reward(completions=texts, candidates=[CANDIDATES] * 2, label=["positive"] * 2)
-    found = ExactGRPOTrainer._deviations(trainer(reward, tokenizer, scale), reward.last)
-    assert found == pytest.approx(expected, abs=2e-3)
+def test_deviations(scale, expected):
+    """-.01 and -.61: sample deviation .6 / sqrt 2 = .42426, plus TRL's 1e-4."""
+    assert deviations(np.array([-0.01, -0.61]), 2, scale) == pytest.approx(expected, abs=1e-5)
 
 
-def test_a_group_that_was_paid_the_same_teaches_nothing_under_group_scaling(tokenizer):
-    reward = TrlReward(brier())
-    texts = [FORM.write(PARTS, "positive", 0.9)] * 2
-    reward(completions=texts, candidates=[CANDIDATES] * 2, label=["positive"] * 2)
-    found = ExactGRPOTrainer._deviations(trainer(reward, tokenizer, "group"), reward.last)
-    assert (1 / found).tolist() == [0, 0]
+def test_a_group_that_was_paid_the_same_teaches_nothing_under_group_scaling():
+    assert (1 / deviations(np.array([-0.01, -0.01]), 2, "group")).tolist() == [0, 0]
 
 
 VOCABULARY, TEMPERATURE = 12, 2.0
@@ -159,14 +163,11 @@ def test_the_place_after_the_last_digit_is_the_end(tokenizer):
     texts = [FORM.write(PARTS, "positive", 0.8), FORM.write(PARTS, "positive", 0.8).replace("0.80", "0.805"), "hm"]
     reward(completions=texts, candidates=[CANDIDATES] * 3, label=["positive"] * 3)
     ids = tokenizer(texts, padding=True, padding_side="right", return_tensors="pt")["input_ids"]
-    made = object.__new__(ExactGRPOTrainer)
-    made.__dict__.update(vars(trainer(reward, tokenizer, size=3)))
-    made._decode = trainer(reward, tokenizer)._decode
     output = {"completion_ids": ids}
-    advantages = made._token_advantages(output)
+    advantages = trainer(reward, tokenizer, size=3)._token_advantages(output)
     ends = [tokenizer.convert_ids_to_tokens(row[end]) for row, end in zip(ids, output["digit_end"], strict=True)]
-    decided = [tokenizer.decode(row[pay.any(-1)]) for row, pay in zip(ids, output["digit_pay"], strict=True)]
+    written = [tokenizer.decode(row[pay.any(-1)]) for row, pay in zip(ids, output["digit_pay"], strict=True)]
     after = tokenizer.convert_ids_to_tokens(ids[0])[int(output["digit_end"][0].nonzero()) - 1]
-    assert (after, decided) == ("0", ["80", "80", ""])
+    assert (after, written) == ("0", ["80", "80", ""])
     assert [len(each) for each in ends] == [1, 0, 0]
     assert advantages[output["digit_pay"].any(-1)].tolist() == [0.0] * 4  # nothing is credited twice

@@ -160,7 +160,9 @@ def test_resumed_it_forgets_what_came_after_the_checkpoint(tmp_path, monkeypatch
 def test_measuring_changes_nothing(tmp_path):
     """Real answers of the base model, none of which states a confidence: so all score the worst."""
     model, processor = load("tiny")
-    trainer = SimpleNamespace(accelerator=SimpleNamespace(unwrap_model=lambda model: model))
+    trainer = SimpleNamespace(
+        accelerator=SimpleNamespace(unwrap_model=lambda model: model), args=SimpleNamespace(max_completion_length=64)
+    )
     data = DataSet("demo", {"validation": emoji.load(2)["validation"]})
     stage = SimpleNamespace(format="emocaliber")
     keep = KeepBest(EarlyStop(rows=4), stage, data, trainer, processor, tmp_path)

@@ -6,13 +6,15 @@ Every rule and preset by name, for configuration files and the command line: `em
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from emocal_rl.adapters.columns import groups_of, rows_of
 from emocal_rl.adapters.core import Adapter, instance
+from emocal_rl.errors import UserError
 from emocal_rl.rewards import Reward, Scored
 
 
@@ -69,14 +71,21 @@ class TrlReward:
         [-1.0]
     """
 
-    COLUMNS = ("candidates", "votes", "label", "aliases")
+    COLUMNS = ("candidates", "votes", "label", "aliases", "judge")
 
-    def __init__(self, reward: Reward, annotator_seed: int | None = None) -> None:
-        """`annotator_seed`: judge every completion by one annotator drawn from its row's votes, not by `label`.
+    def __init__(
+        self, reward: Reward, annotator_seed: int | None = None, *, held_out: bool = False, generations: int = 1
+    ) -> None:
+        """How the row's votes judge a completion, and what forms a group.
 
-        The draw depends on the seed and the trainer's step only, so a resumed run repeats it.
+        annotator_seed: judge every completion by one annotator drawn from its row's votes, not by `label`. The draw
+        depends on the seed, the trainer's step, the row's id and the place in its group only, so that it is the same
+        for a resumed run, on several processes and for any split into batches.
+        held_out: leave that annotator out instead, and judge by the votes of all others.
+        generations: completions of one prompt, which stand together; for terms with a group target.
         """
         self.reward, self.annotator_seed = reward, annotator_seed
+        self.held_out, self.generations = held_out, generations
         self.last: list[Scored] = []  # of the latest call: what segment credit and record files need
         self.__name__ = reward.__name__
 
@@ -93,21 +102,56 @@ class TrlReward:
         targets = [{k: v for k, v in zip(present, row, strict=True) if v is not None} for row in rows]
         if self.annotator_seed is not None:
             step = 0 if trainer_state is None else trainer_state.global_step
-            draw = np.random.default_rng([self.annotator_seed, step])
+            names = columns.get("id") or range(len(targets))
             targets = [
-                target | {"label": drawn_label(target["candidates"], target["votes"], draw)} for target in targets
+                self._judged(target, [self.annotator_seed, step, *self._place(i, name)])
+                for i, (target, name) in enumerate(zip(targets, names, strict=True))
             ]
-        scored = self.last = self.reward(completions, targets)
+        scored = self.last = self.reward(completions, targets, self._groups(len(targets)))
         if log_metric is not None:
             for name, value in monitor(scored).items():
                 log_metric(f"train/{name}", value)
         return [row.total for row in scored]
+
+    def _judged(self, target: dict[str, Any], key: Sequence[int]) -> dict[str, Any]:
+        drawn = drawn_label(target["candidates"], target["votes"], np.random.default_rng(key))
+        return all_but(drawn, target) if self.held_out else target | {"label": drawn}
+
+    def _place(self, index: int, name: Any) -> tuple[int, int]:
+        """A number for the row and the place of a completion in its group."""
+        return zlib.crc32(str(name).encode()), index % self.generations
+
+    def _groups(self, count: int) -> list[int] | None:
+        """The number of each completion's group; None where no term needs groups."""
+        if not self.reward.needs_groups:
+            return None
+        if self.generations < 2 or count % self.generations:
+            raise UserError(
+                f"reward: a term has a group target, and {count} completions do not split into groups of "
+                f"{self.generations}; make a process's batch a multiple of num_generations, which is at least 2"
+            )
+        return [index // self.generations for index in range(count)]
 
 
 def drawn_label(candidates: Sequence[str], votes: Sequence[float], random: np.random.Generator) -> str:
     """The label of one annotator, drawn at random: unbiased for the whole distribution under any scoring rule."""
     share = np.array(votes, float)
     return str(random.choice(candidates, p=share / share.sum()))
+
+
+def all_but(label: str, target: Mapping[str, Any]) -> dict[str, Any]:
+    """The target with one vote for `label` taken away.
+
+    Over the annotators, each taken away once, the shares of the others' votes average to the shares of all votes.  A
+    lone annotator is kept: there would be nobody left to judge.
+
+    >>> all_but("b", {"candidates": ["a", "b"], "votes": [1, 2]})["votes"]
+    [1, 1]
+    """
+    votes = list(target["votes"])
+    if sum(votes) > 1:
+        votes[list(target["candidates"]).index(label)] -= 1
+    return {**target, "votes": votes}
 
 
 def monitor(scored: Sequence[Scored]) -> dict[str, float]:

@@ -33,7 +33,7 @@ OTHERS: dict[str, tuple[str, ...]] = {
 }
 """Our name of a field -> what others call it; a dot goes into an object."""
 FIELDS = ("id", "split", "image", "question", "candidates", "votes", "label", "cluster", "style", "parts", "confidence",
-          "task")  # fmt: skip
+          "task", "judge")  # fmt: skip
 TAGS = ("element", "human", "context", "interaction", "analysis")
 _LIST = re.compile(r"\[\s*(?:'[^'\n]*'|\"[^\"\n]*\")(?:\s*,\s*(?:'[^'\n]*'|\"[^\"\n]*\"))*\s*,?\s*\]")
 
@@ -118,7 +118,7 @@ def judged(found: Mapping[str, Any], spec: DataSpec) -> dict[str, Any]:
         raise UserError(f"candidates are repeated: {', '.join(candidates)}")
     aliases = other_names(candidates, tuple(spec.accept))
     known: dict[str, Any] = {"candidates": candidates, "aliases": aliases}
-    known["confidence"] = _confidence(found.get("confidence"))
+    known |= {"confidence": _confidence(found.get("confidence")), "judge": judge(found.get("judge"), candidates)}
     known |= {"question": asked(found, spec, candidates), "prompt": str(found.get("asked", "")) * spec.given_prompts}
     if not candidates:
         if not isinstance(label, str | int | float) or label == "":
@@ -149,6 +149,17 @@ def counts(votes: Any, candidates: tuple[str, ...]) -> tuple[float, ...]:
     if not sum(votes):
         raise UserError("votes are all zero: nobody judged this row")
     return tuple(votes)
+
+
+def judge(given: Any, candidates: tuple[str, ...]) -> tuple[float, ...]:
+    """A judge's probabilities parallel to the candidates, from a list or a mapping of labels; () where it said none."""
+    if given is None:
+        return ()
+    listed: Any = [given.get(name) for name in candidates] if isinstance(given, Mapping) else given
+    good = isinstance(listed, list | tuple) and len(listed) == len(candidates)
+    if not good or not all(type(p) in (int, float) and 0 <= p <= 1 for p in listed):
+        raise UserError(f"judge must be {len(candidates)} numbers in [0, 1], one for each candidate, got {given!r}")
+    return tuple(map(float, listed))
 
 
 def one(label: Any, candidates: tuple[str, ...], aliases: Mapping[str, str]) -> tuple[int, ...]:

@@ -5,8 +5,8 @@
 
 `image` is relative to `data.root`, or to the file; without it the question is put in text alone.  Instead of `votes`,
 one `label` may be given.  Without `split` a hash of the picture (or the id) decides, see `splits`.  Optional: `id`,
-`cluster` (default: the picture), `style`, `parts`, `confidence`.  Column names that others use, and chats, are
-understood: see `chat`.
+`cluster` (default: the picture), `style`, `parts`, `confidence`, and `judge`, a judge's probability that each candidate
+is right.  Column names that others use, and chats, are understood: see `chat`.
 """
 
 from __future__ import annotations

@@ -31,6 +31,7 @@ class Row:
         confidence: what the data set itself states for its label, in (0, 1); None where it states none.
         prompt: the whole prompt, format's instruction included, where the data set's own is to be used; else "".
         answer: the right answer of an open question, one without candidates and votes; else "".
+        judge: a judge's probability that each candidate is right, in [0, 1], parallel to `candidates`; () without one.
     """
 
     id: str
@@ -45,6 +46,7 @@ class Row:
     confidence: float | None = None
     prompt: str = ""
     answer: str = ""
+    judge: tuple[float, ...] = ()
 
     @property
     def image(self) -> Image:
@@ -68,6 +70,8 @@ class Row:
         found: dict[str, Any] = {"label": label or self.label}
         if self.candidates:
             found = {"candidates": list(self.candidates), "votes": list(self.votes), **found}
+        if self.judge:
+            found["judge"] = dict(zip(self.candidates, self.judge, strict=True))
         return found | ({"aliases": dict(self.aliases)} if self.aliases else {})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import yaml
@@ -11,6 +11,7 @@ import yaml
 from emocal_rl.evaluate.bounds import bayes_sample
 from emocal_rl.evaluate.cells import Sample
 from emocal_rl.evaluate.compare import COMPARED, Difference, paired, share_closed
+from emocal_rl.evaluate.disagreement import of_records
 from emocal_rl.evaluate.distributions import split_distributions
 from emocal_rl.evaluate.intervals import Resampler
 from emocal_rl.evaluate.measure import Metric
@@ -61,6 +62,7 @@ class SplitResult:
     closed: tuple[float, float | None, float | None] | None
     resampler: Resampler
     distributions: Mapping[str, Mapping[str, Metric]]  # of stated distributions: "before", "after", "bayes", ...
+    people: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # "before", "after" -> `of_records`
 
     def value(self, system: str, metric: str) -> float | None:
         """A number of the table, or None where it does not exist."""
@@ -79,6 +81,7 @@ class SplitResult:
             "differences": {k: {m: d.as_dict() for m, d in v.items()} for k, v in self.differences.items()},
             "distributions": {k: {n: m.as_dict() for n, m in v.items()} for k, v in self.distributions.items()},
             "bayes_gap_closed": _closed_dict(self.closed),
+            "people": {k: dict(v) for k, v in self.people.items()},
             "diagnostics": {k: diagnostics(s) for k, s in samples.items()},
             "thresholds": {k: threshold_table(s.confidence, s.correct) for k, s in samples.items()},
             "stated_values": {k: stated_values(s) for k, s in samples.items()},
@@ -185,7 +188,8 @@ def _split(
     table = {system.key: system for system in systems}
     differences, closed = _differences(table, resampler), _closed(table, resampler)
     stated = split_distributions(before, after)
-    return SplitResult(split, tuple(ids), tuple(lead.clusters), table, differences, closed, resampler, stated)
+    people = {role: of_records(side) for role, side in (("before", before), ("after", after)) if side}
+    return SplitResult(split, tuple(ids), tuple(lead.clusters), table, differences, closed, resampler, stated, people)
 
 
 def _resampler(run: RunFiles, split: str, ids: Sequence[str], lead: Records, resamples: int, seed: int) -> Resampler:

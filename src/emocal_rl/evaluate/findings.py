@@ -141,7 +141,21 @@ def calibration(result: SplitResult) -> str | None:
     )
 
 
+def people(result: SplitResult) -> str | None:
+    """How much of the final Brier score is people's disagreement, and how much the model's error about it."""
+    after, before = (result.people.get(role) or {} for role in ("after", "before"))
+    if not after:
+        return None
+    was = f" (before: {number(before['model_error'])})" if before else ""
+    return (
+        f"{split_label(result.name).capitalize()}: of the Brier score of {number(after['brier'])}, "
+        f"{number(after['human_disagreement'])} is people's disagreement about the answers given and "
+        f"{number(after['model_error'])} the model's error about it{was}; one annotator agrees with another on "
+        f"{percent(after['annotator']['accuracy'])} of the rows."
+    )
+
+
 def sentences(analysis: Analysis) -> list[str]:
     """The findings that need words, per test split: against post-hoc recalibration, and calibration itself."""
-    found = [text for result in analysis.tests for text in (posthoc(result), calibration(result))]
+    found = [text for result in analysis.tests for text in (posthoc(result), calibration(result), people(result))]
     return [text for text in found if text]

@@ -14,7 +14,7 @@ from emocal_rl.errors import UserError
 from emocal_rl.rewards.completions import text_of
 from emocal_rl.rewards.formats.core import Format, find_format
 from emocal_rl.rewards.formats.reply import Reply
-from emocal_rl.rewards.graders.core import Graded, Grader, find_grader, grade
+from emocal_rl.rewards.graders.core import Estimate, Graded, Grader, find_grader, grade
 from emocal_rl.rewards.rules.core import Array
 from emocal_rl.rewards.scoring import group_sums, lowest_terms, values
 from emocal_rl.rewards.targets import Target, aliases_of, candidates_of
@@ -164,10 +164,12 @@ class Reward:
     def _paid(self, replies: Sequence[Reply], grades: Sequence[Graded], columns: Sequence[Array]) -> Iterator[Scored]:
         """Readable, graded replies, with the value of each term."""
         weighed = (term.weight * column for term, column in zip(self.terms, columns, strict=True) if term.weight)
-        totals = np.maximum(sum(weighed, np.zeros(len(replies))), self.worst).tolist()
+        totals = sum(weighed, np.zeros(len(replies)))
+        if not any(isinstance(one.correct, Estimate) for one in grades):
+            totals = np.maximum(totals, self.worst)
         rows = zip(*(column.tolist() for column in columns), strict=True)
         named = map(dict, map(zip, repeat([term.name for term in self.terms]), rows))
-        return map(_SCORED, zip(replies, [one.correct for one in grades], named, totals, strict=True))
+        return map(_SCORED, zip(replies, [one.correct for one in grades], named, totals.tolist(), strict=True))
 
     def _unpaid(self, reply: Reply) -> Scored:
         """A faulty reply, or one that cannot be graded."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from emocal_rl.rewards.distributions import DistributionRule
 from emocal_rl.rewards.graders.core import Graded
-from emocal_rl.rewards.rules.core import Array, Rule
+from emocal_rl.rewards.rules.core import Array, Rule, extrapolated
 from emocal_rl.rewards.terms import Term
 
 
@@ -82,9 +82,9 @@ def _column(
         return np.array([max(_against(term.rule, one), low) for one in grades], dtype=float)
     against = _targets(term, stated, others)
     if not term.rule.uses_confidence:
-        hit = np.minimum(stated.sums(against, len(grades)), 1.0)
-        return np.asarray(term.rule(np.full(len(grades), 0.5), hit))
-    return stated.means(np.maximum(term.rule(stated.confidence, against), low), len(grades))
+        hit = against if stated.owner is None else np.minimum(stated.sums(against, len(grades)), 1.0)
+        return extrapolated(term.rule, np.full(len(grades), 0.5), hit)
+    return stated.means(extrapolated(term.rule, stated.confidence, against, low), len(grades))
 
 
 def _targets(term: Term, stated: _Stated, others: Sequence[tuple[float, int]]) -> Array:
@@ -93,7 +93,9 @@ def _targets(term: Term, stated: _Stated, others: Sequence[tuple[float, int]]) -
         return own
     mates = others if stated.owner is None else [others[i] for i in stated.owner.tolist()]
     targets = [term.target.of(y, *mate) for y, mate in zip(own.tolist(), mates, strict=True)]
-    return np.asarray(np.clip(np.array(targets, dtype=float), 0.0, 1.0))
+    bounded = all(0 <= total <= size for total, size in mates) and np.all((own >= 0) & (own <= 1))
+    found = np.array(targets, dtype=float)
+    return np.clip(found, 0.0, 1.0) if bounded else found  # sums of floats may leave [0, 1] by a rounding
 
 
 def _against(rule: DistributionRule, one: Graded) -> float:

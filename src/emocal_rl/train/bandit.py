@@ -20,7 +20,7 @@ from emocal_rl.train.exact import stated_pay
 
 LEVELS = np.round(np.arange(0.05, 1.0, 0.1), 2)
 CHANCES = (0.25, 0.45, 0.65, 0.85)
-REASONING = dict.fromkeys(("element", "human", "context", "interaction", "analysis"), "x")
+REASONING = dict.fromkeys(("think", "element", "human", "context", "interaction", "analysis"), "x")
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def payoffs(reward: Reward) -> np.ndarray:
     candidates = ["negative", "positive"]
     texts = [reward.format.write(REASONING, answer, float(c)) for answer in candidates for c in LEVELS]
     scored = reward(texts, [{"candidates": candidates, "label": "positive", "votes": [0, 1]}] * len(texts))
-    return np.array([parts(row, reward.weights) for row in scored]).reshape(2, len(LEVELS), 2)
+    return np.array([parts(row, reward) for row in scored]).reshape(2, len(LEVELS), 2)
 
 
 def by_reply(advantage: Callable[[Batch], np.ndarray]) -> Callable[[Batch], np.ndarray]:

@@ -8,26 +8,30 @@ well formed) credit the rest.  Each part is compared with the mean of its group,
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from trl import GRPOTrainer
 
 from emocal_rl.adapters.trl import TrlReward
-from emocal_rl.errors import UserError
 from emocal_rl.models.load import tokenizer_of
-from emocal_rl.rewards import Scored
+from emocal_rl.rewards import Reward, Scored
 
-OUTCOME_TERMS = ("correct", "well_formed")
 EPSILON = 1e-4  # added to a deviation before dividing by it, as TRL does
 
 
-def parts(scored: Scored, weights: dict[str, float]) -> tuple[float, float]:
-    """What a reply earned by its outcome and by its confidence; they add up to its total on the format's grid."""
-    outcome = sum(weights[name] * value for name, value in scored.terms.items() if name in OUTCOME_TERMS)
-    stated = sum(weights[name] * value for name, value in scored.terms.items() if name not in OUTCOME_TERMS)
-    return outcome, stated
+def parts(scored: Scored, reward: Reward) -> tuple[float, float]:
+    """What a reply earned by its outcome and by its confidence; they add up to its total on the format's grid.
+
+    Both are 0 for a reply that cannot be graded.
+    """
+    earned = {True: 0.0, False: 0.0}
+    for term in reward.terms if scored.terms else ():
+        if term.weight:
+            earned[term.rule.uses_confidence] += term.weight * scored.terms[term.name]
+    return earned[False], earned[True]
 
 
 def token_range(ids: Sequence[int], span: tuple[int, int], decode: Callable[[Sequence[int]], str]) -> range:
@@ -68,7 +72,7 @@ class _PrefixLengths(Sequence[int]):
 
 
 def centred(values: np.ndarray, kept: np.ndarray, size: int, scale: str = "none") -> np.ndarray:
-    """Values (N,) minus the mean of the `kept` ones in their group of `size`, divided as `scale` says.
+    """Values (N,) minus the mean of the `kept` ones in their group of `size`, divided as `scale` says; 0 if not kept.
 
     scale: "none"; "group", by the deviation of the group's kept values; "batch", by that of all kept values.
 
@@ -78,7 +82,7 @@ def centred(values: np.ndarray, kept: np.ndarray, size: int, scale: str = "none"
     groups, present = values.reshape(-1, size), kept.reshape(-1, size)
     count = np.maximum(present.sum(1, keepdims=True), 1)
     mean = np.where(present, groups, 0).sum(1, keepdims=True) / count
-    away = groups - np.where(present.any(1, keepdims=True), mean, groups)
+    away = np.where(present, groups - mean, 0.0)  # what is left out of the mean is paid nothing
     if scale == "group":
         away = away / (
             np.sqrt(np.where(present, away**2, 0).sum(1, keepdims=True) / np.maximum(count - 1, 1)) + EPSILON
@@ -102,16 +106,16 @@ def leave_one_out(values: np.ndarray, kept: np.ndarray, size: int) -> np.ndarray
 
 
 class SegmentGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
-    """TRL's GRPOTrainer with an advantage for each token.  One process, one `TrlReward`.
+    """TRL's GRPOTrainer with an advantage for each token.  One `TrlReward`; any number of processes.
 
-    Raises:
-        UserError: several processes; a group would be split between them.
+    Args:
+        segment_weights: how much the gradient of the `answer` (reasoning and answer) and of the `confidence` counts.
+            What either is paid for is not changed by it, so neither is the confidence that pays best.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, segment_weights: Mapping[str, float] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if self.accelerator.num_processes > 1:
-            raise UserError("credit: segment runs in one process; use credit: sequence with several")
+        self._weights = {"answer": 1.0, "confidence": 1.0} | dict(segment_weights or {})
 
     def _generate_and_score_completions(self, inputs: Any) -> Any:
         output = super()._generate_and_score_completions(inputs)
@@ -120,20 +124,31 @@ class SegmentGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def _token_advantages(self, output: Any) -> Any:
         """(B, T): the outcome's advantage on every token, the confidence's on the tokens that state it."""
-        import torch
-
         scorer: TrlReward = self.reward_funcs[0]
-        scored, weights = scorer.last, scorer.reward.weights
-        outcome, stated = np.array([parts(row, weights) for row in scored]).T
+        scored = scorer.last
+        outcome, stated = np.array([parts(row, scorer.reward) for row in scored]).T
+        graded = np.array([row.total is not None for row in scored])
         readable = np.array([row.reply.fault is None for row in scored])
-        everyone, size, scale = np.ones_like(readable), self.num_generations, self.scale_rewards
-        rest = centred(outcome, everyone, size, scale)
-        confidence = centred(stated, readable, size, scale)
+        rest = self._weights["answer"] * self._centred(outcome, graded)
+        confidence = self._weights["confidence"] * self._centred(stated, graded & readable)
         # an unreadable reply has no confidence to credit: all its tokens answer for the whole loss
-        rest = np.where(readable, rest, centred(outcome + stated, everyone, size, scale))
+        rest = np.where(readable, rest, self._centred(outcome + stated, graded))
         states = confidence_tokens(scored, output["completion_ids"].tolist(), self._decode)
         advantages = np.where(states, confidence[:, None], rest[:, None])
         return torch.tensor(advantages, dtype=torch.float32, device=output["completion_ids"].device)
+
+    def _centred(self, values: np.ndarray, kept: np.ndarray) -> np.ndarray:
+        """`centred` over the groups of all processes, of which this one has some rows."""
+        return self._over_all(lambda v, k: centred(v, k > 0, self.num_generations, self.scale_rewards), values, kept)
+
+    def _over_all(self, function: Callable[..., np.ndarray], *columns: np.ndarray) -> np.ndarray:
+        """This process's rows of a function of columns (N,) that needs the rows of all processes."""
+        if self.accelerator.num_processes == 1:
+            return function(*columns)
+        sent = torch.tensor(np.stack(columns, -1), dtype=torch.float32, device=self.accelerator.device)
+        whole = function(*self.accelerator.gather(sent).double().cpu().numpy().T)
+        first = self.accelerator.process_index * len(columns[0])
+        return np.asarray(whole[first : first + len(columns[0])])
 
     def _decode(self, ids: Sequence[int]) -> str:
         return str(tokenizer_of(self.processing_class).decode(ids, skip_special_tokens=True))

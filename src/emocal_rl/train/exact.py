@@ -9,32 +9,48 @@ ends where it should, and both drift while the digits change; so the logarithms 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 
+from emocal_rl.adapters.trl import TrlReward
+from emocal_rl.errors import UserError
 from emocal_rl.models.load import tokenizer_of
-from emocal_rl.rewards import Reward, Scored
+from emocal_rl.rewards import Reward, Rule, Scored
+from emocal_rl.rewards.rules.core import extrapolated
+from emocal_rl.rewards.scoring import group_sums
 from emocal_rl.train.credit import EPSILON, SegmentGRPOTrainer, parts, token_range
 
 DIGITS = "0123456789"
 DECIDED = 2  # decimals; a third one changes what is paid by less than its entropy is worth
 
 
-def stated_pay(reward: Reward, confidence: np.ndarray, correct: float) -> np.ndarray:
-    """What the terms on the confidence pay for stating each of `confidence` (N,), in (N,); worst where unreadable."""
+def stated_pay(
+    reward: Reward, confidence: np.ndarray, correct: float, others: tuple[float, int] = (0.0, 1)
+) -> np.ndarray:
+    """What the terms on the confidence pay for stating each of `confidence` (N,), in (N,); worst where unreadable.
+
+    others: the sum of the other outcomes of the group and the group's size, for terms with a group target.
+    """
     grid = np.array(reward.format.grid)
-    terms = [term for term in reward.terms if term.rule.uses_confidence and term.weight]
+    terms = [(term, term.rule) for term in reward.terms if isinstance(term.rule, Rule) and term.weight]
+    terms = [(term, rule) for term, rule in terms if rule.uses_confidence]
 
-    def pay(c: np.ndarray, y: float) -> np.ndarray:
-        return np.asarray(np.sum([term.weight * term.rule(c, np.full(len(c), y)) for term in terms], axis=0))
+    def pay(c: np.ndarray, against: list[float]) -> np.ndarray:
+        columns = [
+            term.weight * extrapolated(rule, c, np.full(len(c), y))
+            for (term, rule), y in zip(terms, against, strict=True)
+        ]
+        return np.asarray(sum(columns, np.zeros(len(c))))
 
-    worst = min(pay(grid, 0.0).min(), pay(grid, 1.0).min())
+    worst = min(pay(grid, [y] * len(terms)).min() for y in (0.0, 1.0))
     readable = (confidence > grid[0] - 1e-9) & (confidence < grid[-1] + 1e-9)
-    return np.where(readable, pay(np.clip(confidence, grid[0], grid[-1]), correct), worst)
+    paid = pay(np.clip(confidence, grid[0], grid[-1]), [term.target.of(correct, *others) for term, _ in terms])
+    return np.where(readable, paid, worst)
 
 
 def decisions(number: str) -> list[tuple[int, np.ndarray]]:
@@ -50,31 +66,59 @@ def decisions(number: str) -> list[tuple[int, np.ndarray]]:
     ]
 
 
+def deviations(values: np.ndarray, size: int, scale: str) -> np.ndarray:
+    """What each of `values` (N,) is divided by: 1, or the deviation within its group of `size` or of all (`scale`).
+
+    Infinite in a group without a deviation: there TRL's advantages are zero as well.
+
+    >>> deviations(np.array([1.0, 0.0, 2.0, 2.0]), 2, "group").round(3)
+    array([0.707, 0.707,   inf,   inf])
+    """
+    if scale == "group":
+        spread = values.reshape(-1, size).std(1, ddof=1)
+        return np.repeat(np.where(spread > EPSILON, spread + EPSILON, np.inf), size)
+    return np.full(len(values), values.std(ddof=1) + EPSILON if scale == "batch" else 1.0)
+
+
+def require_digits(tokenizer: Any) -> None:
+    """Raise UserError unless the tokenizer writes every digit of a confidence as a token of its own."""
+    for number in (f"0.{hundredths:02}" for hundredths in range(100)):
+        pieces = [tokenizer.decode([token]) for token in tokenizer.encode(f">{number}<", add_special_tokens=False)]
+        digits = [piece for piece in pieces if set(piece) & set(DIGITS)]
+        if "".join(digits) != number.replace(".", "") or any(len(piece) > 1 for piece in digits):
+            raise UserError(
+                f"credit: exact needs a tokenizer that writes every digit as a token of its own; this one writes "
+                f"{number} as {' '.join(map(repr, pieces))}; set credit: segment"
+            )
+
+
 class ExactGRPOTrainer(SegmentGRPOTrainer):
     """Segment credit, with the expected score on the digits of the confidence.  A digit must be one token.
 
     Args:
         digit_entropy: what a nat of entropy of a decision is worth, in units of the scoring rule.  It keeps the
             decisions open until they have learnt to differ between prompts.
-        digit_weight: how much the decisions' gradient counts beside that of all other tokens.  What a digit is paid is
-            not changed by it, so neither is the confidence that pays best.
+
+    Raises:
+        UserError: the tokenizer does not write a confidence digit by digit.
     """
 
-    def __init__(self, *args: Any, digit_entropy: float = 0.0, digit_weight: float = 1.0, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, digit_entropy: float = 0.0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._entropy, self._weight = digit_entropy, digit_weight
+        self._entropy = digit_entropy
         tokenizer = tokenizer_of(self.processing_class)
+        require_digits(tokenizer)
         self._digits = torch.tensor(tokenizer.convert_tokens_to_ids(list(DIGITS)), device=self.accelerator.device)
 
     def _token_advantages(self, output: Any) -> Any:
         advantages = super()._token_advantages(output)
-        scored = self.reward_funcs[0].last
+        scored, pays = self.reward_funcs[0].last, self._pays()
         pay = torch.zeros(*advantages.shape, len(DIGITS))  # (B, T, 10); all zero where no digit is decided
         ends = torch.zeros(advantages.shape, dtype=torch.bool)  # (B, T): the token after a number
         digits = set(self._digits.tolist())
         for row, (reply, scale) in enumerate(zip(scored, self._deviations(scored), strict=True)):
             ids = output["completion_ids"][row].tolist()
-            for column, values in self._decided(reply, ids):
+            for column, values in self._decided(reply, ids, pays[row]):
                 pay[row, column] = torch.from_numpy(values / scale).float()
                 advantages[row, column] = 0.0
                 following = ids[column + 1 : column + 2]
@@ -82,33 +126,41 @@ class ExactGRPOTrainer(SegmentGRPOTrainer):
         output["digit_pay"], output["digit_end"] = pay.to(advantages.device), ends.to(advantages.device)
         return advantages
 
-    def _decided(self, reply: Scored, ids: list[int]) -> Iterator[tuple[int, np.ndarray]]:
+    def _pays(self) -> list[Callable[[np.ndarray], np.ndarray]]:
+        """For each reply, what every confidence (N,) would have paid it."""
+        scorer: TrlReward = self.reward_funcs[0]
+        outcomes = [row.correct for row in scorer.last]
+        others = group_sums(outcomes, [i // self.num_generations for i in range(len(outcomes))])
+        return [
+            partial(stated_pay, scorer.reward, correct=right or 0.0, others=mates)
+            for right, mates in zip(outcomes, others, strict=True)
+        ]
+
+    def _decided(
+        self, reply: Scored, ids: list[int], pays: Callable[[np.ndarray], np.ndarray]
+    ) -> Iterator[tuple[int, np.ndarray]]:
         """The columns that hold a digit of the confidence, with what each digit would pay beyond being unreadable."""
         span = reply.reply.confidence_span
         if reply.reply.fault is not None or span is None or reply.correct is None:
             return
-        reward, number = self.reward_funcs[0].reward, reply.reply.text[slice(*span)]
-        worst = stated_pay(reward, np.array([-1.0]), reply.correct)
+        number, worst = reply.reply.text[slice(*span)], pays(np.array([-1.0]))
         for place, confidences in decisions(number):
             tokens = token_range(ids, (span[0] + place, span[0] + place + 1), self._decode)
             if len(tokens) == 1 and ids[tokens.start] == self._digits[int(number[place])]:
-                yield tokens.start, stated_pay(reward, confidences, reply.correct) - worst
+                yield tokens.start, pays(confidences) - worst
 
     def _deviations(self, scored: list[Scored]) -> np.ndarray:
         """What to divide each reply's pay by: 1, or the deviation within its group or the batch (`scale_rewards`).
 
         A group that was paid the same throughout teaches nothing then, as in TRL, where its advantages are zero.
         """
-        stated = np.array([parts(row, self.reward_funcs[0].reward.weights)[1] for row in scored])
-        if self.scale_rewards == "group":
-            spread = stated.reshape(-1, self.num_generations).std(1, ddof=1)
-            return np.repeat(np.where(spread > EPSILON, spread + EPSILON, np.inf), self.num_generations)
-        return np.full(len(stated), stated.std(ddof=1) + EPSILON if self.scale_rewards == "batch" else 1.0)
+        stated = np.array([parts(row, self.reward_funcs[0].reward)[1] for row in scored])
+        return self._over_all(lambda values: deviations(values, self.num_generations, self.scale_rewards), stated)
 
     def _compute_loss(self, model: Any, inputs: Any) -> Any:
         with self._states(model) as seen:
             loss = super()._compute_loss(model, inputs)
-        return loss - self._weight * self._expected_pay(model, torch.cat(seen), inputs)
+        return loss - self._weights["confidence"] * self._expected_pay(model, torch.cat(seen), inputs)
 
     @contextmanager
     def _states(self, model: Any) -> Iterator[list[Any]]:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from emocal_rl.recipe import Stage
 
 
-DIGIT_KEYS = ("digit_entropy", "digit_weight")  # of `credit: exact`
 TRAINERS = {"sequence": GRPOTrainer, "segment": SegmentGRPOTrainer, "exact": ExactGRPOTrainer}
 
 
@@ -24,7 +23,9 @@ def grpo_plan(stage: Stage) -> Plan:
     """The trainer of the stage's credit.  Advantages are not divided by the group's deviation unless it says so."""
     from trl import GRPOConfig
 
-    extra = {key: getattr(stage, key) for key in DIGIT_KEYS} if stage.credit == "exact" else {}
+    extra: dict[str, Any] = {"digit_entropy": stage.digit_entropy} if stage.credit == "exact" else {}
+    if stage.segment_weights:
+        extra["segment_weights"] = stage.segment_weights.model_dump()
     return Plan(TRAINERS[stage.credit], GRPOConfig, {"scale_rewards": "none"} | stage.trainer, extra)
 
 

@@ -13,14 +13,24 @@ from transformers import TrainerCallback
 
 from emocal_rl.adapters.trl import TrlReward
 from emocal_rl.evaluate.binning import ece
-from emocal_rl.rewards import Scored
+from emocal_rl.rewards import Reward, Scored
+from emocal_rl.rewards.scoring import group_sums
+from emocal_rl.train.schedule import Scheduled
 
 NEAR_ZERO = 0.05
 """A confidence this low beside a wrong answer counts as giving up: a rule that pays for it is being hacked."""
 
 
 class MonitoredReward(TrlReward):
-    """`TrlReward` that also logs the signs of collapse (`signs`) as `train/...`; what it pays is the same."""
+    """`TrlReward` that also logs the signs of collapse (`signs`, `by_difficulty`) as `train/...`.
+
+    Args:
+        schedule: the reward at each state of the trainer; None pays the same reward throughout.
+    """
+
+    def __init__(self, reward: Reward, *args: Any, schedule: Scheduled | None = None, **kwargs: Any) -> None:
+        super().__init__(reward, *args, **kwargs)
+        self.schedule = schedule
 
     def __call__(
         self,
@@ -30,9 +40,12 @@ class MonitoredReward(TrlReward):
         **columns: Any,
     ) -> list[float | None]:
         """Totals, one for each completion."""
+        if self.schedule is not None:
+            self.reward = self.schedule(trainer_state)
         totals = super().__call__(completions, log_metric, trainer_state, **columns)
         if log_metric is not None:
-            for name, value in signs(self.last).items():
+            weight = {} if self.schedule is None else {"calibration_factor": self.schedule.factor(trainer_state)}
+            for name, value in (signs(self.last) | by_difficulty(self.last, self.generations) | weight).items():
                 log_metric(f"train/{name}", value)
         return totals
 
@@ -66,6 +79,31 @@ def signs(scored: Sequence[Scored]) -> dict[str, float]:
         "hack_rate": ((confidence <= NEAR_ZERO) * (1 - correct)).mean(),
     }
     return {name: round(float(value), 6) for name, value in values.items()}
+
+
+def by_difficulty(scored: Sequence[Scored], size: int) -> dict[str, float]:
+    """Mean confidence minus accuracy on hard, middling and easy questions: above 0 is over-confident.
+
+    How hard a question is, is told by the other replies of the group of `size` (right less than a third, less than two
+    thirds, or more often), so that a reply's own luck does not sort it.
+
+    Returns:
+        `gap_hard`, `gap_middle`, `gap_easy`, each only where there are such replies.
+
+    >>> from emocal_rl.rewards import Reward
+    >>> reward = Reward({"correct": 1.0, "brier": 1.0}, format="rlcr", grader="label")
+    >>> text = "<think>x</think><answer>{}</answer><analysis>x</analysis><confidence>0.8</confidence>"
+    >>> said = [text.format(answer) for answer in "aabb"]
+    >>> by_difficulty(reward(said, [{"candidates": ["a", "b"], "label": "a"}] * 4), 2)
+    {'gap_hard': 0.8, 'gap_easy': -0.2}
+    """
+    others = group_sums([row.correct for row in scored], [i // max(size, 1) for i in range(len(scored))])
+    gaps: dict[str, list[float]] = {"gap_hard": [], "gap_middle": [], "gap_easy": []}
+    for row, (total, count) in zip(scored, others, strict=True):
+        if count > 1 and row.correct is not None and row.reply.fault is None and row.reply.confidence is not None:
+            level = min(int(3 * total / (count - 1)), 2)
+            list(gaps.values())[level].append(row.reply.confidence - row.correct)
+    return {name: round(float(np.mean(each)), 6) for name, each in gaps.items() if each}
 
 
 @dataclass(frozen=True)

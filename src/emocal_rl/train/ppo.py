@@ -76,7 +76,10 @@ class PPOTrainer(GRPOTrainer):  # type: ignore[misc]
             advantages = advantages / self._deviation(advantages, mask)
         advantages = self._credited(advantages, output)
         self._log_values(values, returns, mask)
-        return output | {"advantages": advantages, "values": values, "returns": returns, "value_mask": mask}
+        items = self.accelerator.reduce(mask.sum(), reduction="sum")  # of all processes, for a mean over all of them
+        return output | {
+            "advantages": advantages, "values": values, "returns": returns, "value_mask": mask, "value_items": items,
+        }  # fmt: skip
 
     def _earned(self, totals: Any) -> Any:
         """What the value head foresees, from the replies' totals (B,)."""
@@ -122,7 +125,12 @@ class PPOTrainer(GRPOTrainer):  # type: ignore[misc]
         missed = value_loss(values, inputs["values"], inputs["returns"], inputs["value_mask"], self.ppo.value_clip)
         mode = "train" if self.model.training else "eval"
         self._metrics[mode]["value/loss"].append(missed.item())
-        return loss + missed / (self.current_gradient_accumulation_steps if mode == "train" else 1)
+        if mode == "eval":
+            return loss + missed
+        # as TRL's loss: a mean over the tokens of the whole generation batch, however it is split
+        batches = self.accelerator.num_processes * self.args.steps_per_generation
+        share = inputs["value_mask"].sum() * batches / inputs["value_items"].clamp(min=1)
+        return loss + missed * share / self.current_gradient_accumulation_steps
 
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
         """One backward pass; the head is not wrapped, so its gradients are averaged over processes here."""
@@ -160,8 +168,8 @@ class _PartsPPOTrainer(PPOTrainer):
     """The value head foresees what the answer earns; the tokens of the confidence are paid as in GRPO's credit."""
 
     def _earned(self, totals: Any) -> Any:
-        scored, weights = self.reward_funcs[0].last, self.reward_funcs[0].reward.weights
-        outcomes = [parts(row, weights)[0] if row.reply.fault is None else sum(parts(row, weights)) for row in scored]
+        scored, reward = self.reward_funcs[0].last, self.reward_funcs[0].reward
+        outcomes = [parts(row, reward)[0] if row.reply.fault is None else sum(parts(row, reward)) for row in scored]
         return torch.where(totals.isnan(), totals, torch.tensor(outcomes, dtype=totals.dtype, device=totals.device))
 
     def _credited(self, advantages: Any, output: Any) -> Any:
@@ -171,11 +179,11 @@ class _PartsPPOTrainer(PPOTrainer):
 
 
 class SegmentPPOTrainer(_PartsPPOTrainer, SegmentGRPOTrainer):
-    """PPO whose confidence tokens are paid by their own terms, against the group.  One process, one `TrlReward`."""
+    """PPO whose confidence tokens are paid by their own terms, against the group.  One `TrlReward`."""
 
 
 class ExactPPOTrainer(_PartsPPOTrainer, ExactGRPOTrainer):
-    """PPO whose confidence digits are paid by their expected score.  One process, one `TrlReward`."""
+    """PPO whose confidence digits are paid by their expected score.  One `TrlReward`."""
 
 
 TRAINERS = {"sequence": PPOTrainer, "segment": SegmentPPOTrainer, "exact": ExactPPOTrainer}

@@ -8,30 +8,40 @@ from typing import TYPE_CHECKING, Any
 from emocal_rl.data import DataSet
 from emocal_rl.models.load import image_token_ids
 from emocal_rl.preflight import reward_of
+from emocal_rl.rewards import Reward
 from emocal_rl.train.best import KeepBest
 from emocal_rl.train.examples import dataset, rl_example
 from emocal_rl.train.grpo import StopUnreadable, grpo_plan
 from emocal_rl.train.monitors import MonitoredReward, Watch
 from emocal_rl.train.ppo import ppo_plan
 from emocal_rl.train.rloo import rloo_plan
-from emocal_rl.train.stage import adapter, arguments, fit, save, training_rows
+from emocal_rl.train.schedule import Scheduled
+from emocal_rl.train.stage import Plan, adapter, arguments, fit, save, training_rows
 
 if TYPE_CHECKING:
     from emocal_rl.recipe import Recipe, Stage
     from emocal_rl.run import Run
 
+DRAWN = ("annotator", "leave_one_annotator_out")
+"""Targets for which an annotator is drawn from the votes, for every answer."""
+
 PLANS = {"grpo": grpo_plan, "rloo": rloo_plan, "ppo": ppo_plan}
 
 
-def train_rl(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, processor: Any) -> None:
-    """One stage of reinforcement learning; all algorithms share rows, rollouts, reward, checkpoints and records."""
-    plan = PLANS[stage.algorithm](stage)
+def train_rl(
+    recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, processor: Any, plan: Plan | None = None
+) -> None:
+    """One stage of reinforcement learning; all algorithms share rows, rollouts, reward, checkpoints and records.
+
+    plan: takes the place of the stage's own, for a trainer with changes.
+    """
+    plan = plan or PLANS[stage.algorithm](stage)
     ours = {"shuffle_dataset": False, "generation_kwargs": {"suppress_tokens": image_token_ids(model, processor)}}
     options = stage.model_copy(update={"trainer": plan.options})
     args = plan.config(**arguments(options, run, recipe.seed, **ours))
     args.save_steps = whole_generations(args)
     reward = reward_of(stage)
-    scorer = MonitoredReward(reward, annotator_seed=recipe.seed if stage.target == "annotator" else None)
+    scorer = scorer_of(stage, reward, args.num_generations, recipe.seed)
     rows = training_rows(stage, data, prompts_needed(args), recipe.seed)
     examples = dataset(rows, lambda row: rl_example(row, reward.format), stage.augment, recipe.seed)
     extra = plan.extra | adapter(recipe, model)
@@ -49,6 +59,17 @@ def train_rl(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, 
     save(trainer, processor, run, stage)
     if stage.early_stop:
         keep.restore(run.model_dir(stage.name))
+
+
+def scorer_of(stage: Stage, reward: Reward, generations: int, seed: int) -> MonitoredReward:
+    """The reward function of a stage: who judges, against what, at which weight."""
+    return MonitoredReward(
+        reward,
+        annotator_seed=seed if stage.target in DRAWN else None,
+        held_out=stage.target == "leave_one_annotator_out",
+        generations=generations,
+        schedule=Scheduled(stage, stage.calibration_schedule) if stage.calibration_schedule else None,
+    )
 
 
 def alerts(run: Run, new: dict[str, Any]) -> list[dict[str, Any]]:

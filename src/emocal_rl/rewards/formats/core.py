@@ -123,3 +123,16 @@ def opening(reply: Reply) -> str:
     """
     think = reply.parts.get("think", "").strip()
     return f"{think}\n" if think else ""
+
+
+def confidence_text(form: Format, confidence: float) -> str:
+    """How a format writes a confidence in [0, 1] inside a reply; "" where it does not state exactly one.
+
+    >>> confidence_text(find_format("emocaliber"), 0.7), confidence_text(find_format("percent"), 0.7)
+    ('0.70', '70%')
+    """
+    if form.states != "confidence":
+        return ""
+    parts = dict.fromkeys(("think", "element", "human", "context", "interaction", "analysis"), "x")
+    text = form.write(parts, "x", confidence)
+    return text[slice(*(form.read(text).confidence_span or (0, 0)))]

@@ -57,6 +57,13 @@ def _named(use: str) -> Grader:
     return function  # type: ignore[no-any-return]
 
 
+class Estimate(float):
+    """A correctness that is right on average and may lie outside [0, 1], as a noisy judge's corrected grade does.
+
+    Every term is linear in the correctness, so what is paid is right on average as well.
+    """
+
+
 _NOTHING: Mapping[str, float] = MappingProxyType({})
 
 
@@ -102,8 +109,8 @@ def _one(grader: Grader, reply: Reply, target: Target) -> Grade:
     value = grader(reply, target)
     if value is None:
         return None
-    if 0.0 <= value <= 1.0:
-        return float(value)
+    if 0.0 <= value <= 1.0 or isinstance(value, Estimate):
+        return value if isinstance(value, Estimate) else float(value)
     if math.isnan(value):
         return None
     raise UserError(f"grader: correctness must lie in [0, 1], got {value} for answer {reply.answer!r}")

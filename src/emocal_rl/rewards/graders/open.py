@@ -10,7 +10,7 @@ from typing import Any
 from emocal_rl.errors import UserError
 from emocal_rl.rewards.formats.matching import match, plain
 from emocal_rl.rewards.formats.reply import Reply
-from emocal_rl.rewards.graders.core import Grade, grader
+from emocal_rl.rewards.graders.core import Estimate, Grade, grader
 from emocal_rl.rewards.targets import Target, mapping_of
 
 _NUMBER = re.compile(r"([+-]?(?:[0-9]+(?:,[0-9]{3})*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)(%?)")
@@ -95,14 +95,37 @@ def _option(text: str, options: list[str]) -> str | None:
 
 
 @grader
-def judge(reply: Reply, target: Target, *, key: str = "judge") -> Grade:
+def judge(
+    reply: Reply, target: Target, *, key: str = "judge", false_positive: float = 0.0, false_negative: float = 0.0
+) -> Grade:
     """A judge's probability that the answer is right, read from target[key], in [0, 1].
 
     Either one number, or a mapping from answer to probability (also as JSON text); None for an answer it does not have.
 
+    false_positive, false_negative: how often the judge takes a wrong answer for right, and a right one for wrong. With
+    them the grade is an unbiased estimate of the true correctness, (judge - fp) / (1 - fp - fn), which may lie outside
+    [0, 1].  Natarajan et al., "Learning with Noisy Labels" (2013), lemma 1.
+
+    Raises UserError for rates outside [0, 1), and where they sum to 1 or more: such a judge tells nothing.
+
     >>> judge(Reply("", answer="Paris"), {"judge": {"paris": 0.9, "rome": 0.05}})
     0.9
+    >>> round(judge(Reply("", answer="Paris"), {"judge": 1.0}, false_positive=0.1, false_negative=0.2), 3)
+    1.286
     """
+    if not (0 <= false_positive < 1 and 0 <= false_negative < 1 and false_positive + false_negative < 1):
+        raise UserError(
+            f"grader 'judge': false_positive={false_positive} and false_negative={false_negative} must lie in [0, 1) "
+            "and sum to less than 1: a judge that errs more often tells nothing"
+        )
+    said = _judged(reply, target, key)
+    if said is None or not false_positive + false_negative:
+        return said
+    return Estimate((said - false_positive) / (1 - false_positive - false_negative))
+
+
+def _judged(reply: Reply, target: Target, key: str) -> float | None:
+    """What the judge said, in [0, 1]."""
     if key not in target:
         raise UserError(f"grader 'judge': the target has no {key!r}: it has {sorted(target)}")
     value = target[key]
@@ -111,8 +134,10 @@ def judge(reply: Reply, target: Target, *, key: str = "judge") -> Grade:
     if isinstance(value, (str, Mapping)):
         known = mapping_of(value, key)
         name = match(reply.answer, list(known))
-        return None if name is None else float(known[name])
-    return float(value)
+        value = None if name is None else known[name]
+    if value is not None and not 0 <= float(value) <= 1:
+        raise UserError(f"grader 'judge': target[{key!r}] must lie in [0, 1], got {value}")
+    return None if value is None else float(value)
 
 
 @grader

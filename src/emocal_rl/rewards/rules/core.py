@@ -97,6 +97,23 @@ def _arm(name: str, side: str, curve: Curve, c: Array) -> Array:
     return values
 
 
+def extrapolated(rule: Rule, confidence: Array, correct: Array, low: float = -np.inf) -> Array:
+    """The rule's payoff, at least `low`; beyond [0, 1] of `correct` (see `Estimate`), the line through right and wrong.
+
+    A line, so that an unbiased estimate of the correctness is paid an unbiased estimate of the payoff.
+
+    >>> from emocal_rl.rewards.rules import brier
+    >>> extrapolated(brier(), np.array([0.5, 0.9]), np.array([1.0, 1.5])).round(3)  # -.81 + 1.5 * (.81 - .01)
+    array([-0.25,  0.39])
+    """
+    inside = np.clip(correct, 0.0, 1.0)
+    within = np.maximum(rule(confidence, inside), low)
+    if (inside == correct).all():
+        return np.asarray(within)
+    wrong, right = (np.maximum(rule(confidence, np.full(len(confidence), y)), low) for y in (0.0, 1.0))
+    return np.asarray(np.where(inside == correct, within, wrong + correct * (right - wrong)))
+
+
 def _unit(name: str, what: str, values: ArrayLike) -> Array:
     array = np.asarray(values, dtype=np.float64)
     if array.size and not (array.min() >= 0 and array.max() <= 1):  # a NaN fails this as well
