@@ -199,3 +199,17 @@ def test_two_real_steps(cli, data, family, tmp_path, name, lora):
         assert (folder / "config.json").is_file()
         assert (folder / "adapter").is_dir() == (lora != "null")
     assert (run / "models" / stages[-1].name / "README.md").is_file()
+
+
+def test_open_answers_are_graded_by_their_label_in_evaluation(questions):
+    """A question without candidates has no votes; a readable right answer counts as right."""
+    from emocal_rl.adapters.settings import by_row
+    from emocal_rl.data import load
+    from emocal_rl.evaluate.generate import records
+    from emocal_rl.rewards import Reward
+
+    recipe = recipes.load("rlcr", [f"data.name={questions}"])
+    rows = load(recipe.data).split("test")
+    reward = Reward({"correct": 1.0, "brier": 0.0}, format="rlcr", grader=recipe.grader or by_row)
+    texts = [reward.format.write({"think": "a sum", "analysis": "easy"}, said, 0.9) for said in ("8", "99")]
+    assert [row["correct"] for row in records(rows, texts, reward, "rlcr", "test")] == [1.0, 0.0]

@@ -97,7 +97,7 @@ def test_a_resumed_run_keeps_an_alert_once():
 
 def keeper(folder, monkeypatch, scores, **options):
     """A `KeepBest` whose measurements are given, on a model of one number that counts the steps."""
-    stage = SimpleNamespace(format="emocaliber")
+    stage = SimpleNamespace(format="emocaliber", grader=None)
     trainer = SimpleNamespace(
         _metrics={"train": {"validation/brier": []}}, accelerator=SimpleNamespace(unwrap_model=lambda model: model)
     )

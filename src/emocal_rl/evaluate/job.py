@@ -20,6 +20,7 @@ from typing import Any
 
 from emocal_rl import environment, files
 from emocal_rl import recipe as recipes
+from emocal_rl.adapters.settings import by_row
 from emocal_rl.data import DataSet
 from emocal_rl.data import load as load_data
 from emocal_rl.errors import UserError
@@ -134,7 +135,8 @@ def evaluate_split(job: Job, engine: Engine, data: DataSet, split: str) -> int:
 
 def scored_records(done: Sequence[Completion], job: Job, split: str, engine: Any) -> list[dict[str, Any]]:
     """Records of completions; a row's further samples are rows of the same cluster, their ids end in #1, #2, ..."""
-    reward = Reward({"correct": 1.0, "brier": 0.0}, format=job.recipe.format, grader="votes")
+    grader = job.recipe.grader or by_row
+    reward = Reward({"correct": 1.0, "brier": 0.0}, format=job.recipe.format, grader=grader)
     scored = reward([one.text for one in done], [one.request.row.target() for one in done])
     found = [
         {"id": _identity(one.request), "row": one.request.row.id, "stage": job.name, "split": split,

@@ -107,6 +107,7 @@ def load(name: str, bits: int | None = None) -> tuple[Any, Any]:
 def _plain(model: Any) -> Any:
     """A model from a .gguf file, whose weights are full numbers by now, without the mark that forbids training."""
     model.is_quantized = False
+    model.name_or_path = None  # PEFT would look there for a config.json, and warn
     for owner, mark in ((model, "hf_quantizer"), (model, "quantization_method"), (model.config, "quantization_config")):
         if hasattr(owner, mark):
             delattr(owner, mark)

@@ -11,6 +11,7 @@ import torch
 from transformers import TrainerCallback
 
 from emocal_rl import files
+from emocal_rl.adapters.settings import by_row
 from emocal_rl.data import DataSet
 from emocal_rl.evaluate.generate import complete_batch
 from emocal_rl.models.load import image_token_ids
@@ -34,7 +35,7 @@ class KeepBest(TrainerCallback):  # type: ignore[misc]
     def __init__(self, options: EarlyStop, stage: Stage, data: DataSet, trainer: Any, processor: Any, folder: Path):
         self.options, self.trainer, self.processor, self.folder = options, trainer, processor, folder
         self.rows = data.split(options.split)[: options.rows]
-        self.reward = Reward({"correct": 0.0, "brier": 1.0}, format=stage.format, grader="votes")
+        self.reward = Reward({"correct": 0.0, "brier": 1.0}, format=stage.format, grader=stage.grader or by_row)
         self.seen: list[tuple[int, float]] = []
 
     @property

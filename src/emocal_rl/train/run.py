@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emocal_rl import files
+from emocal_rl.adapters.settings import by_row
 from emocal_rl.data import DataSet
 from emocal_rl.data import load as load_data
 from emocal_rl.evaluate.generate import complete, records
@@ -98,7 +99,7 @@ def confidences(
 
 
 def evaluate_stage(recipe: Recipe, stage: Stage, run: Run, data: DataSet) -> None:
-    """Answers on every evaluation split, scored against the votes, one records file a split.
+    """Answers on every evaluation split, scored against the votes or the label, one records file a split.
 
     A stage that states no confidence is evaluated only where it is the last, by its answers.
     """
@@ -109,7 +110,7 @@ def evaluate_stage(recipe: Recipe, stage: Stage, run: Run, data: DataSet) -> Non
     model, processor = load_model(str(run.model_dir(stage.name)))
     place(model)
     terms = {"correct": 1.0} if silent else {"correct": 1.0, "brier": 0.0}
-    reward = Reward(terms, format=stage.format, grader=stage.grader or "votes")
+    reward = Reward(terms, format=stage.format, grader=stage.grader or by_row)
     how = recipe.evaluation
     options: dict[str, Any] = {"batch_size": how.batch_size, "max_new_tokens": how.max_new_tokens}
     options |= {"temperature": how.temperature, "seed": recipe.seed}
