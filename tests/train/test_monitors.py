@@ -164,7 +164,7 @@ def test_measuring_changes_nothing(tmp_path):
         accelerator=SimpleNamespace(unwrap_model=lambda model: model), args=SimpleNamespace(max_completion_length=64)
     )
     data = DataSet("demo", {"validation": emoji.load(2)["validation"]})
-    stage = SimpleNamespace(format="emocaliber")
+    stage = SimpleNamespace(format="emocaliber", grader=None)
     keep = KeepBest(EarlyStop(rows=4), stage, data, trainer, processor, tmp_path)
     model.train()
     before = torch.get_rng_state()
