@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,23 +16,26 @@ from small import parent_of, pid_of, start, statuses, until, write
 from emocal_rl import files
 from emocal_rl.errors import UserError
 
-ADDRESS = "127.0.0.1:26379"
-
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A head node with one core, in a session of its own."""
+    """The address of a head node with one core, in a session of its own."""
     pytest.importorskip("ray")
-    options = ["--port=26379", "--num-cpus=1", "--num-gpus=0", "--include-dashboard=false", "--disable-usage-stats"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = [f"--port={port}", "--num-cpus=1", "--num-gpus=0", "--include-dashboard=false", "--disable-usage-stats"]
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", *options]
-    log = (tmp_path_factory.mktemp("ray") / "log").open("w+")
-    head = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-    until(lambda: "Ray runtime started" in Path(log.name).read_text() or head.poll() is not None, 120)
-    assert head.poll() is None, Path(log.name).read_text()
-    yield ADDRESS
-    os.killpg(head.pid, signal.SIGTERM)
-    head.wait()
-    log.close()
+    with (tmp_path_factory.mktemp("ray") / "log").open("w") as log:
+        head = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        try:
+            until(lambda: "Ray runtime started" in Path(log.name).read_text() or head.poll() is not None, 120)
+            assert head.poll() is None, Path(log.name).read_text()
+            yield f"127.0.0.1:{port}"
+        finally:
+            if head.poll() is None:
+                os.killpg(head.pid, signal.SIGTERM)
+                head.wait()
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
@@ -68,12 +72,16 @@ def test_what_the_cluster_cannot_give_is_said_at_once(cluster: str, tmp_path: Pa
     assert ended(process) == (2, f"{said}(there are: 1 CPU and 0 GPU); change --gpus or --cpus\n")
 
 
-def test_a_cluster_that_is_not_there_is_one_line() -> None:
+@pytest.mark.parametrize(
+    ("address", "why"), [("127.0.0.1:1", "[Errno 111] Connection refused"), ("head", "an address is HOST:PORT")]
+)
+def test_a_cluster_that_is_not_there_is_one_line(address: str, why: str) -> None:
     pytest.importorskip("ray")
     from emocal_rl.sweep.cluster import Cluster
 
-    with pytest.raises(UserError, match="sweep: no Ray cluster at 127.0.0.1:1: .*; start one with: ray start --head"):
-        Cluster("127.0.0.1:1")
+    with pytest.raises(UserError) as error:
+        Cluster(address)
+    assert str(error.value) == f"sweep: no Ray cluster at {address}: {why}; start one with: ray start --head"
 
 
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
