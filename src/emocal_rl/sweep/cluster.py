@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping
 from concurrent.futures import Future
 from pathlib import Path
@@ -58,17 +59,25 @@ def _train(path: Path, parent: Path | None) -> Outcome:
 
 
 def _connect(ray: Any, address: str | None) -> None:
-    options = {"log_to_driver": False, "logging_level": "ERROR", "include_dashboard": False}
+    options = {"log_to_driver": False, "logging_level": "ERROR"}
     try:
-        try:
-            ray.init(address=address or "auto", **{k: v for k, v in options.items() if k != "include_dashboard"})
-        except ConnectionError:
-            if address is not None:
-                raise
-            ray.init(address="local", **options)
-    except (ConnectionError, RuntimeError, ValueError) as error:
+        if address is not None:
+            _knock(address)
+        ray.init(address=address or "auto", **options)
+    except (OSError, RuntimeError, ValueError) as error:  # OSError: a ConnectionError too
+        if address is None:
+            ray.init(address="local", include_dashboard=False, **options)
+            return
         first = str(error).strip().splitlines()[0]
         raise UserError(f"sweep: no Ray cluster at {address}: {first}; start one with: ray start --head") from None
+
+
+def _knock(address: str) -> None:
+    """Whether anything listens there; Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal():
+        raise ValueError("an address is HOST:PORT")
+    socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def _require(nodes: list[Mapping[str, Any]], needed: Mapping[str, float]) -> None:
