@@ -34,7 +34,9 @@ def test_killed_it_continues_to_the_same_end(toy, curve_of):
 @pytest.mark.slow
 def test_it_learns_what_pays(toy, curve_of):
     """Four of five people call the picture an object; the base model says so every tenth time."""
+    # at the toy's own rate, twice as high, the format is lost on the way
     trainer = {"max_steps": 16, "per_device_train_batch_size": 32, "save_steps": 16, "temperature": 0.8}
+    trainer |= {"learning_rate": 5.0e-4}
     rows = curve_of(toy.train(toy.recipe("ppo", trainer)))
     first, last = ([row["reward"] for row in part] for part in (rows[:3], rows[-3:]))
     assert sum(last) / 3 > sum(first) / 3 + 0.3
