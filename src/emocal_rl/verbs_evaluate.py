@@ -144,7 +144,7 @@ def evaluate(args: Namespace) -> None:
     if args.run_dir is not None and checkpoint.run is None:
         raise UserError(f"{args.run_dir} is not a run directory (it has no run.json); a model is given with --model")
     job = _job(args, checkpoint)
-    engine = _engine(args, checkpoint.model)
+    engine = opened_engine(args, checkpoint.model)
     try:
         metrics = run_job(job, engine)
     except KeyboardInterrupt:
@@ -173,7 +173,8 @@ def _job(args: Namespace, checkpoint: Any) -> Any:
     return Job(checkpoint.name, recipe, Path(out), decoding, args.samples, args.readouts, ("emocal-rl", *sys.argv[1:]))
 
 
-def _engine(args: Namespace, model: str) -> Any:
+def opened_engine(args: Namespace, model: str) -> Any:
+    """The engine that `engine_options` name, for a model. Raises UserError for an unknown one or a wrong option."""
     from emocal_rl.evaluate.engines import open_engine, parse_options
 
     name = args.model_name if args.model_name and args.engine == "openai" else model
@@ -212,7 +213,7 @@ def predict(args: Namespace) -> None:
     given = [name.strip() for name in args.candidates.split(",")] if args.candidates else None
     rows = predicting.rows_of(args.images, *predicting.question_of(checkpoint, args.question, given))
     threshold = _threshold(args, checkpoint, form)
-    engine = _engine(args, checkpoint.model)
+    engine = opened_engine(args, checkpoint.model)
     for one in predicting.predict(rows, form, engine, Decoding(max_new_tokens=args.max_new_tokens), threshold):
         shown = one.as_dict() | {"threshold": threshold}
         text = json.dumps(shown, ensure_ascii=False) if args.json else "\n".join(predicting.lines(one, threshold))

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from emocal_rl.errors import UserError
-from emocal_rl.verbs_evaluate import _engine, engine_options
+from emocal_rl.verbs_evaluate import engine_options, opened_engine
 
 # label
 
@@ -55,7 +55,7 @@ def label(args: Namespace) -> None:
         checkpoint=checkpoint,
         seed=args.seed,
     )
-    engine = _engine(args, checkpoint.model) if checkpoint and args.strategy in ASKING else None
+    engine = opened_engine(args, checkpoint.model) if checkpoint and args.strategy in ASKING else None
     try:
         print("\n".join(make(job, engine)))
     except KeyboardInterrupt:
@@ -137,7 +137,7 @@ def trace(args: Namespace) -> None:
     decoding = Decoding(args.temperature, 1.0, args.max_new_tokens, args.seed)
     job = TraceJob(_data(args, None), args.split, Path(args.out), decoding, args.tries, args.words)
     try:
-        print("\n".join(make(job, _engine(args, args.model))))
+        print("\n".join(make(job, opened_engine(args, args.model))))
     except KeyboardInterrupt:
         raise KeyboardInterrupt("interrupted; the same command goes on where it stopped") from None
 
