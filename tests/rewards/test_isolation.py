@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import emocal_rl.rewards
 from emocal_rl.rewards import Reward
 
 SOURCE = str(Path(__file__).parents[2] / "src")
@@ -42,15 +43,40 @@ def test_it_needs_numpy_only():
     assert out == "True []"
 
 
-def test_it_adds_less_than_a_tenth_of_a_second_to_the_import_of_numpy():
-    """Processor time, so that a busy machine does not matter; numpy takes about another tenth."""
-    code = """
-        import time, numpy
-        start = time.process_time()
-        import emocal_rl.rewards
-        print(time.process_time() - start)
+def test_the_check_is_loaded_when_it_is_asked_for():
+    out = python("""
+        import sys
+        import emocal_rl.rewards as r
+
+        check = "emocal_rl.rewards.incentive"
+        r.preset("rlcr").reward()(["<answer>joy</answer>"], [{"label": "joy"}])
+        print(check in sys.modules, set(r.__all__) <= set(dir(r)), check in sys.modules)
+        print(r.incentive.judge is r.judge, r.preset("rlcr").judge().sound, check in sys.modules)
+    """)
+    assert out.splitlines() == ["False True False", "True True True"]
+
+
+def test_a_name_it_does_not_have_is_an_attribute_error():
+    with pytest.raises(AttributeError, match=r"module 'emocal_rl.rewards' has no attribute 'jugde'"):
+        emocal_rl.rewards.jugde  # noqa: B018
+
+
+def test_it_adds_less_than_half_of_what_numpy_takes_to_import(tmp_path, monkeypatch):
+    """Processor time within one process, so that a busy machine slows both alike; numpy takes about 0.1 s.
+
+    Compiled once, as an installed package is.
     """
-    assert min(float(python(code, OPENBLAS_NUM_THREADS="1")) for _ in range(5)) < 0.1
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    code = """
+        import time
+        start = time.process_time()
+        import numpy
+        between = time.process_time()
+        import emocal_rl.rewards
+        print((time.process_time() - between) / (between - start))
+    """
+    settings = {"OPENBLAS_NUM_THREADS": "1", "PYTHONPYCACHEPREFIX": str(tmp_path)}
+    assert min(float(python(code, **settings)) for _ in range(4)) < 0.5
 
 
 def test_the_top_of_the_package_loads_nothing():

@@ -19,13 +19,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emocal_rl.errors import UserError
 from emocal_rl.rewards.address import did_you_mean
 from emocal_rl.rewards.graders.core import Grader
-from emocal_rl.rewards.incentive import Verdict, judge
 from emocal_rl.rewards.reward import Reward
+
+if TYPE_CHECKING:
+    from emocal_rl.rewards.incentive import Verdict
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Preset:
 
     def judge(self) -> Verdict:
         """The verdict under the published trainer settings."""
+        from emocal_rl.rewards.incentive import judge  # late: importing the rewards must not load the check
+
         return judge(self.reward(), self.scale_rewards, self.num_generations, credit=self.credit)
 
 

@@ -6,7 +6,6 @@ As in the released prompt, the instruction does not name the five parts: they ar
 from __future__ import annotations
 
 import string
-from dataclasses import dataclass
 from functools import lru_cache
 
 from emocal_rl.rewards.formats.core import Aliases, Candidates, register
@@ -37,7 +36,6 @@ emocaliber_answer = register(TagFormat(
 ))  # fmt: skip
 
 
-@dataclass(frozen=True, repr=False)
 class EmoCaliberCode(TagFormat):
     """The same completion as its published reward reads it: what counts is that every tag is there somewhere.
 

@@ -36,7 +36,6 @@ confidence_first = register(TagFormat(
 ))  # fmt: skip
 
 
-@dataclass(frozen=True, repr=False)
 class PercentFormat(TagFormat):
     """A tag format whose confidence is a percentage, with or without the sign."""
 
