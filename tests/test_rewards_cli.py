@@ -135,7 +135,7 @@ def test_mistakes_are_one_line_and_exit_code_2(arguments: str, line: str, cli: C
 
 BROKEN = """
 import numpy as np
-from emocal_rl.rewards import Rule, rule
+from emocal_rl.rewards import DistributionRule, Rule, distribution_rule, rule
 
 @rule(proper=True, low=-1.0, high=0.0)
 def my_crash():
@@ -147,6 +147,18 @@ def my_hole():
 
 @rule(proper=True, low=-1.0, high=0.0)
 def my_nothing():
+    pass
+
+@distribution_rule(low=0.0, high=1.0)
+def my_greed():
+    return DistributionRule(scores=lambda q: q)
+
+@distribution_rule(low=0.0, high=1.0)
+def my_spill():
+    return DistributionRule(scores=lambda q: np.log(q))
+
+@distribution_rule(low=0.0, high=1.0)
+def my_void():
     pass
 
 @rule(proper=True, low=lambda q: -q, high=0.0)
@@ -166,8 +178,9 @@ def broken_modules(here: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         (here / f"{name}.py").write_text(text)
     monkeypatch.syspath_prepend(here)
     yield
-    for name in [name for name in RULES if name.startswith("my_")]:
-        del RULES[name]
+    for registry in (RULES, DISTRIBUTION_RULES):
+        for name in [name for name in registry if name.startswith("my_")]:
+            del registry[name]
     for name in texts:
         sys.modules.pop(name, None)
 
@@ -178,6 +191,10 @@ def broken_modules(here: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     ("my_broken:my_hole", "reward.my_hole: my_hole: right(c) is not a number at c=0: clip c first"),
     ("my_broken:my_nothing",
      "rule 'my_nothing' returned None: it has to return Rule(right=..., wrong=...)"),
+    ("my_broken:my_void",
+     "rule 'my_void' returned None: it has to return DistributionRule(scores=...)"),
+    ("my_broken:my_spill",
+     "reward.my_spill: my_spill: scores(q) is infinite at q=(0, 1): clip q to at least eps first"),
     ("my_broken:my_bound",
      "rule 'my_bound' cannot be made: TypeError: <lambda>() got an unexpected keyword argument 'k'"),
     ("my_broken:plain", "my_broken:plain is not a rule: put @rule(...) above its definition"),
@@ -200,6 +217,16 @@ def test_a_broken_rule_in_a_recipe_is_one_line(cli: Cli) -> None:
     assert (
         done.err == f"error: override {override}: reward.mine: my_hole: right(c) is not a number at c=0: clip c first\n"
     )
+
+
+@pytest.mark.usefixtures("broken_modules")
+def test_a_distribution_rule_of_ones_own_is_checked_in_words(cli: Cli) -> None:
+    text = cli("rewards", "my_broken:my_greed").out
+    assert "problem: my_greed: is declared proper and is not: where the labels turn out true with" in text
+    override = "reward={mine: {use: 'my_broken:my_spill'}}"
+    done = cli("check", "--recipe", "grpo_brier", override, "format=distribution")
+    line = "reward.mine: my_spill: scores(q) is infinite at q=(0, 1): clip q to at least eps first"
+    assert (done.code, done.err.splitlines()[0].endswith(line)) == (2, True), done.err
 
 
 # Drawing

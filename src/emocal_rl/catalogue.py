@@ -154,11 +154,11 @@ def explain(row: Entry) -> list[str]:
 
 
 def _of_a_rule(row: Entry) -> list[str]:
-    if not isinstance(row.made, Rule):
+    if not isinstance(row.made, (Rule, DistributionRule)):
         return []
     lines = [f"parameters: {', '.join(f'{key}={value!r}' for key, value in row.made.params.items()) or 'none'}"]
     problems = check_rule(row.made)
-    if row.made.proper and not problems:
+    if isinstance(row.made, Rule) and row.made.proper and not problems:
         lines.append(f"largest safe weight beside correct with weight 1: {safe_weight(row.made):.4g}")
     return lines + [f"problem: {problem}" for problem in problems]
 

@@ -1,7 +1,12 @@
 """TRL: trainers that take a step with the callables that its command line finds."""
 
 import importlib
+import json
+import os
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +16,8 @@ from tokenizers import Regex, Tokenizer, decoders, models
 from tokenizers.pre_tokenizers import Split
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
+
+import emocal_rl
 
 ROWS = [
     {"prompt": "How?", "candidates": CANDIDATES, "label": "joy", "votes": {"joy": 3, "awe": 1}},
@@ -31,11 +38,14 @@ def one_character_a_token() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", eos_token="<eos>", unk_token="<unk>")
 
 
+def tiny_model(tokenizer: PreTrainedTokenizerFast) -> LlamaForCausalLM:
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    return LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), pad_token_id=0, eos_token_id=1, **sizes))
+
+
 @pytest.mark.parametrize(("trainer", "config"), [(GRPOTrainer, GRPOConfig), (RLOOTrainer, RLOOConfig)])
 def test_a_step_of_training(trainer, config, tmp_path):
     tokenizer = one_character_a_token()
-    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
-    model = LlamaForCausalLM(LlamaConfig(vocab_size=len(tokenizer), pad_token_id=0, eos_token_id=1, **sizes))
     options = {
         "beta": 0.0,
         "per_device_train_batch_size": 4,
@@ -46,7 +56,7 @@ def test_a_step_of_training(trainer, config, tmp_path):
     quiet = {"use_cpu": True, "bf16": False, "report_to": [], "logging_steps": 1, "output_dir": str(tmp_path)}
     names = ["rlcr", "brier", "dcpo"]  # dcpo compares the replies to a prompt
     running = trainer(
-        model=model,
+        model=tiny_model(tokenizer),
         reward_funcs=[dotted(f"emocal_rl.adapters.trl.{name}") for name in names],
         args=config(**options, **quiet),
         train_dataset=Dataset.from_list(ROWS * 2),
@@ -56,6 +66,28 @@ def test_a_step_of_training(trainer, config, tmp_path):
     log = running.state.log_history[0]
     assert [log[f"rewards/{name}/mean"] for name in names] == [0.0, 0.0, 0.0]  # eight random characters
     assert log["brier/parsed"] == 0.0
+
+
+def test_its_own_script_takes_the_dotted_path(tmp_path):
+    tokenizer = one_character_a_token()
+    for made in (tokenizer, tiny_model(tokenizer)):
+        made.save_pretrained(tmp_path / "model")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "train.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in ROWS * 2))
+    options = (
+        "--model_name_or_path model --dataset_name data --output_dir out --reward_funcs emocal_rl.adapters.trl.brier "
+        "emocal_rl.adapters.trl.rlcr --max_steps 1 --num_generations 2 --per_device_train_batch_size 4 "
+        "--logging_steps 1 --max_completion_length 8 --use_cpu true --bf16 false --report_to none --dtype float32"
+    )
+    command = [sys.executable, "-m", "trl.scripts.grpo", *options.split()]
+    source = str(Path(emocal_rl.__file__).parents[1])
+    done = subprocess.run(
+        command, cwd=tmp_path, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": source}
+    )
+    assert done.returncode == 0, done.stderr
+    (state,) = tmp_path.glob("out/checkpoint-*/trainer_state.json")
+    log = json.loads(state.read_text())["log_history"][0]
+    assert [log[f"rewards/{name}/mean"] for name in ("brier", "rlcr")] == [0.0, 0.0]  # eight random characters
 
 
 def test_arrow_fills_votes_with_none_and_they_are_left_out():

@@ -11,6 +11,8 @@ from said import CANDIDATES, PAID
 from verl import DataProto
 from verl.trainer.ppo.reward import load_reward_manager
 
+from emocal_rl import recipe as recipes
+from emocal_rl.export import settings
 from emocal_rl.plugins import packaged
 
 PLACES = {"pkg://emocal_rl.adapters.verl": ("brier", "compute_score"), str(packaged()["verl"]): ("compute_score",)}
@@ -49,6 +51,16 @@ def test_what_is_paid(path, name, monkeypatch):
     extra = [one["reward_extra_info"] for one in given]
     assert all(list(one) == list(extra[0]) for one in extra)  # else assembling a batch fails
     assert all(isinstance(value, float) for one in extra for value in one.values())
+
+
+@pytest.mark.parametrize(("recipe", "gpus"), [("emocaliber/stage_three", 8), ("emocaliber/lora", 1), ("rlcr", 8)])
+def test_an_exported_recipe_is_a_configuration(recipe, gpus, tmp_path):
+    """Every key that `emocal-rl export verl` writes is one of verl's."""
+    written = [f"{key}={value}" for key, value in settings(recipes.load(recipe), tmp_path, gpus)]
+    with initialize_config_module("verl.trainer.config", version_base=None):
+        config = compose("ppo_trainer", written)
+    assert config.reward.custom_reward_function.path == str(tmp_path / "reward.py")
+    assert config.data.train_batch_size * config.actor_rollout_ref.rollout.n % config.trainer.n_gpus_per_node == 0
 
 
 def test_keywords_from_the_configuration():

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from math import log as ln
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from emocal_rl.errors import UserError
 from emocal_rl.rewards.rules.checks import clip
-from emocal_rl.rewards.rules.core import Array, Bound, Declaration, Declared, declaring
+from emocal_rl.rewards.rules.core import Array, Bound, Declaration, Declared, computed, declaring, shown
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,7 @@ class DistributionRule(Declared):
     """
 
     scores: Callable[[Array], Any]
+    written: ClassVar[str] = "DistributionRule(scores=...)"
 
     def __call__(self, stated: ArrayLike, truth: ArrayLike) -> Any:
         """Score, shape (...): stated and truth are distributions over the same K labels, shape (..., K).
@@ -35,7 +37,34 @@ class DistributionRule(Declared):
         Raises UserError when either is negative or does not sum to 1 (within 1e-6).
         """
         q, m = _distribution(self.name, "stated", stated), _distribution(self.name, "truth", truth)
-        return np.where(m > 0, m * self.scores(q), 0.0).sum(axis=-1)[()]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            # a label of weight 0 is left out, not multiplied: 0 * -inf would be NaN
+            return np.where(m > 0, m * self.scores(q), 0.0).sum(axis=-1)[()]
+
+    def table(self, stated: Array, bounded: bool = False) -> Array:
+        """The score of every label, shape (N, K) as stated; UserError where that fails, is misshapen or not a number.
+
+        bounded: and where a score, or the lowest one declared, is infinite: a reply may state any distribution, and
+        every reply has to get a finite total.
+        """
+        scores = computed(self.name, "scores(q)", "distributions", self.scores, stated)
+        endless = np.argwhere(~np.isfinite(scores))
+        if bounded and endless.size:
+            at = shown(stated[endless[0][0]])
+            raise UserError(f"{self.name}: scores(q) is infinite at q={at}: clip q to at least eps first")
+        if bounded and not np.isfinite(self.low):
+            raise UserError(f"{self.name}: declares low={self.low}: give the lowest score, which is what a fault gets")
+        return scores
+
+
+def simplex(labels: int = 3, steps: int = 20) -> Array:
+    """All distributions over `labels` whose probabilities are multiples of 1/steps, shape (N, labels).
+
+    >>> len(simplex(3, 20))
+    231
+    """
+    counts = [point for point in product(range(steps + 1), repeat=labels) if sum(point) == steps]
+    return np.array(counts) / steps
 
 
 def _distribution(name: str, what: str, values: ArrayLike) -> Array:
@@ -52,7 +81,7 @@ def distribution_rule(
     *, low: Bound, high: Bound, proper: bool = True, strict: bool | None = None
 ) -> Callable[[Callable[..., DistributionRule]], Declaration[DistributionRule]]:
     """Declare a distribution rule; the arguments are those of `rule`."""
-    return declaring(DISTRIBUTION_RULES, low=low, high=high, proper=proper, strict=strict)
+    return declaring(DISTRIBUTION_RULES, DistributionRule, low=low, high=high, proper=proper, strict=strict)
 
 
 @distribution_rule(low=-1.0, high=0.0)

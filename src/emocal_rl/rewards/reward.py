@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from itertools import repeat
+from itertools import compress, repeat
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from emocal_rl.errors import UserError
 from emocal_rl.rewards.completions import text_of
 from emocal_rl.rewards.formats.core import Format, find_format
 from emocal_rl.rewards.formats.reply import Reply
-from emocal_rl.rewards.graders.core import Estimate, Graded, Grader, find_grader, grade
+from emocal_rl.rewards.graders.core import Estimate, Grade, Graded, Grader, find_grader, grade
 from emocal_rl.rewards.rules.core import Array
 from emocal_rl.rewards.scoring import group_sums, lowest_terms, values
 from emocal_rl.rewards.targets import Target, aliases_of, candidates_of
@@ -149,27 +149,33 @@ class Reward:
         """Score replies that are read and graded already; see `grade`."""
         if self.needs_groups and groups is None:
             raise UserError("reward: a term has a group target: pass groups, the prompt each completion answers")
-        others = group_sums([one.correct for one in grades], groups if self.needs_groups else None)
+        others = group_sums([one.correct for one in grades], groups) if groups is not None and self.needs_groups else []
         open_truth = self.format.states != "distribution"
         good = [
-            i
-            for i, (reply, one) in enumerate(zip(replies, grades, strict=True))
-            if not reply.fault and one.correct is not None and (open_truth or one.truth is not None)
+            not reply.fault and one.correct is not None and (open_truth or one.truth is not None)
+            for reply, one in zip(replies, grades, strict=True)
         ]
-        columns = values(self.terms, [grades[i] for i in good], [others[i] for i in good], self._lows)
-        paid = self._paid([replies[i] for i in good], [grades[i] for i in good], columns)
-        rows = dict(zip(good, paid, strict=True))
-        return [rows.get(i) or self._unpaid(reply) for i, reply in enumerate(replies)]
+        graded = list(compress(grades, good))
+        columns = values(self.terms, graded, list(compress(others, good)), self._lows)
+        paid = self._paid(compress(replies, good), [one.correct for one in graded], columns)
+        return [next(paid) if pays else self._unpaid(reply) for reply, pays in zip(replies, good, strict=True)]
 
-    def _paid(self, replies: Sequence[Reply], grades: Sequence[Graded], columns: Sequence[Array]) -> Iterator[Scored]:
+    def _paid(self, replies: Iterable[Reply], correct: list[Grade], columns: Sequence[Array]) -> Iterator[Scored]:
         """Readable, graded replies, with the value of each term."""
         weighed = (term.weight * column for term, column in zip(self.terms, columns, strict=True) if term.weight)
-        totals = sum(weighed, np.zeros(len(replies)))
-        if not any(isinstance(one.correct, Estimate) for one in grades):
+        totals = sum(weighed, np.zeros(len(correct)))
+        if not any(issubclass(kind, Estimate) for kind in set(map(type, correct))):
             totals = np.maximum(totals, self.worst)
-        rows = zip(*(column.tolist() for column in columns), strict=True)
-        named = map(dict, map(zip, repeat([term.name for term in self.terms]), rows))
-        return map(_SCORED, zip(replies, [one.correct for one in grades], named, totals.tolist(), strict=True))
+        return map(_SCORED, zip(replies, correct, self._named(columns, len(correct)), totals.tolist(), strict=True))
+
+    def _named(self, columns: Sequence[Array], count: int) -> list[dict[str, float]]:
+        """One mapping a reply; filled column by column, which takes half the time of row by row."""
+        rows = [self._faulty_terms.copy() for _ in range(count)]
+        for term, column in zip(self.terms, columns, strict=True):
+            name = term.name
+            for row, value in zip(rows, column.tolist(), strict=True):
+                row[name] = value
+        return rows
 
     def _unpaid(self, reply: Reply) -> Scored:
         """A faulty reply, or one that cannot be graded."""

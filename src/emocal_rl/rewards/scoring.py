@@ -15,14 +15,12 @@ from emocal_rl.rewards.rules.core import Array, Rule, extrapolated
 from emocal_rl.rewards.terms import Term
 
 
-def group_sums(correct: Sequence[float | None], groups: Sequence[Hashable] | None) -> list[tuple[float, int]]:
+def group_sums(correct: Sequence[float | None], groups: Sequence[Hashable]) -> list[tuple[float, int]]:
     """For each rollout, the sum of the other gradable outcomes of its group, and the group's gradable size.
 
     >>> group_sums([1.0, 0.0, None, 1.0], ["a", "a", "a", "b"])
     [(0.0, 2), (1.0, 2), (1.0, 2), (0.0, 1)]
     """
-    if groups is None:
-        return [(0.0, 1)] * len(correct)
     sums: dict[Hashable, tuple[float, int]] = {}
     for value, group in zip(correct, groups, strict=True):
         total, size = sums.get(group, (0.0, 0))

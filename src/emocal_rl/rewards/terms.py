@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from emocal_rl.errors import UserError
-from emocal_rl.rewards.distributions import DISTRIBUTION_RULES, DistributionRule
+from emocal_rl.rewards.distributions import DISTRIBUTION_RULES, DistributionRule, simplex
 from emocal_rl.rewards.formats.core import Format
 from emocal_rl.rewards.group_targets import GroupTarget, find_target
 from emocal_rl.rewards.rules.checks import is_number
@@ -63,6 +63,8 @@ def _check_fit(rule: Rule | DistributionRule, target: GroupTarget, form: Format)
             raise UserError(f"rule {rule.name!r} needs a stated distribution, and format {form.name!r} states none")
         if target.needs_group:
             raise UserError(f"rule {rule.name!r} scores a distribution and takes no group target")
+        for labels in (2, 3):
+            rule.table(simplex(labels, 10), bounded=True)  # raises what keeps it from being computed
     elif rule.uses_confidence and not form.grid:
         raise UserError(f"rule {rule.name!r} needs a confidence, and format {form.name!r} states none")
     else:

@@ -107,8 +107,8 @@ def _normalised(labels: Mapping[str, float]) -> Mapping[str, float] | None:
 
 def _one(grader: Grader, reply: Reply, target: Target) -> Grade:
     value = grader(reply, target)
-    if value is None:
-        return None
+    if value is None or (type(value) is float and 0.0 <= value <= 1.0):
+        return value
     if 0.0 <= value <= 1.0 or isinstance(value, Estimate):
         return value if isinstance(value, Estimate) else float(value)
     if math.isnan(value):

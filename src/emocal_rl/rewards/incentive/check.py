@@ -1,4 +1,4 @@
-"""A checker for a rule of your own: what will go wrong, in words."""
+"""A checker for a rule of your own, for a confidence or for a distribution: what will go wrong, in words."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from emocal_rl.errors import UserError
+from emocal_rl.rewards.distributions import DistributionRule
+from emocal_rl.rewards.incentive.check_scores import AnyRule, range_problems, scores_problems
 from emocal_rl.rewards.incentive.honesty import best, expected
 from emocal_rl.rewards.rules.core import Array, Declaration, Rule, hundredths
 
 
-def check_rule(rule: Rule | Declaration[Rule]) -> list[str]:
+def check_rule(rule: AnyRule | Declaration[Rule] | Declaration[DistributionRule]) -> list[str]:
     """Everything that is wrong with a rule, one sentence each; an empty list when nothing is.
 
     rule: a declared rule, or one with its parameters bound.
@@ -27,14 +29,16 @@ def check_rule(rule: Rule | Declaration[Rule]) -> list[str]:
 negated.
     """
     bound = rule() if isinstance(rule, Declaration) else rule
-    c = hundredths()
     try:
-        right, wrong = bound.arms(c)
+        found = scores_problems(bound) if isinstance(bound, DistributionRule) else _arms_problems(bound)
     except UserError as error:
         return list(error.lines)
-    checks = (_finite, _direction, _range, _claim)
-    found = [f"{bound.name}: {text}" for check in checks for text in check(bound, right, wrong)]
-    return found + [f"{bound.name}: {text}" for text in _travels(bound)]
+    return [f"{bound.name}: {text}" for text in (*found, *_travels(bound))]
+
+
+def _arms_problems(rule: Rule) -> list[str]:
+    right, wrong = rule.arms(hundredths())
+    return [text for check in (_finite, _direction, _range, _claim) for text in check(rule, right, wrong)]
 
 
 def _finite(rule: Rule, right: Array, wrong: Array) -> list[str]:
@@ -65,14 +69,7 @@ def _direction(rule: Rule, right: Array, wrong: Array) -> list[str]:
 
 
 def _range(rule: Rule, right: Array, wrong: Array) -> list[str]:
-    values = np.concatenate([right, wrong])
-    low, high = float(values.min()), float(values.max())
-    if low >= rule.low - 1e-9 and high <= rule.high + 1e-9:
-        return []
-    return [
-        f"pays from {low:.4g} to {high:.4g}, outside the declared range from {rule.low:.4g} to {rule.high:.4g}: "
-        "correct low and high."
-    ]
+    return range_problems(rule, np.concatenate([right, wrong]))
 
 
 def _claim(rule: Rule, right: Array, wrong: Array) -> list[str]:
@@ -99,7 +96,7 @@ def _claim(rule: Rule, right: Array, wrong: Array) -> list[str]:
     return []
 
 
-def _travels(rule: Rule) -> list[str]:
+def _travels(rule: AnyRule) -> list[str]:
     """Trainers send rewards to other processes."""
     if not rule.address:
         return []

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
-from emocal_rl.rewards.distributions import DistributionRule
+from emocal_rl.rewards.distributions import DistributionRule, simplex
 from emocal_rl.rewards.incentive.honesty import TIE
 from emocal_rl.rewards.rules.core import Array
 from emocal_rl.rewards.terms import Term
-
-
-def simplex(labels: int = 3, steps: int = 20) -> Array:
-    """All distributions over `labels` whose probabilities are multiples of 1/steps, shape (N, labels).
-
-    >>> len(simplex(3, 20))
-    231
-    """
-    counts = [point for point in product(range(steps + 1), repeat=labels) if sum(point) == steps]
-    return np.array(counts) / steps
 
 
 def payments(terms: Sequence[Term], stated: Array) -> Array:
@@ -51,10 +41,19 @@ def simplex_error(terms: Sequence[Term], labels: int = 3) -> float:
     0.0
     """
     grid = simplex(labels)
-    pay = grid @ payments(terms, grid).T
-    tied = pay >= pay.max(axis=1, keepdims=True) - TIE * max(float(np.ptp(pay)), 1e-12)
-    gaps = np.abs(grid[:, None, :] - grid[None, :, :]).max(axis=2)
+    gaps, tied = best_paid(grid, payments(terms, grid))
     return float(np.where(tied, gaps, np.inf).min(axis=1).max())
+
+
+def best_paid(grid: Array, scores: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """(distance of every stated distribution from every true one, which of the stated ones pay most), truth by row.
+
+    grid: distributions of shape (N, K). scores: what each pays for each label that may turn out true, shape (N, K).
+    Both of shape (N, N); the distance is the largest absolute difference of a probability.
+    """
+    pay = grid @ scores.T
+    tied = pay >= pay.max(axis=1, keepdims=True) - TIE * max(float(np.ptp(pay)), 1e-12)
+    return np.abs(grid[:, None, :] - grid[None, :, :]).max(axis=2), tied
 
 
 def binary_slice(rule: DistributionRule, c: Array) -> tuple[Array, Array]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -44,6 +44,8 @@ class Declared:
     proper: bool = False
     strict: bool = False
     uses_confidence: bool = True
+    written: ClassVar[str] = ""
+    """How its own kind is written, for error texts."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return rebuild, (self.address, dict(self.params))
@@ -57,6 +59,8 @@ class Rule(Declared):
     elicits, as a function of the belief p. The rest as in `Declared`, the range being that over c in [0, 1] and both
     outcomes.
     """
+
+    written: ClassVar[str] = "Rule(right=..., wrong=...)"
 
     right: Curve
     wrong: Curve
@@ -77,24 +81,42 @@ class Rule(Declared):
 
     def arms(self, confidence: Array) -> tuple[Array, Array]:
         """right(c) and wrong(c) with c = confidence; UserError where one fails, is misshapen or is not a number."""
-        return _arm(self.name, "right", self.right, confidence), _arm(self.name, "wrong", self.wrong, confidence)
+        sides = {"right(c)": self.right, "wrong(c)": self.wrong}
+        right, wrong = (computed(self.name, side, "confidences", curve, confidence) for side, curve in sides.items())
+        return right, wrong
 
 
-def _arm(name: str, side: str, curve: Curve, c: Array) -> Array:
+def computed(name: str, side: str, of: str, curve: Curve, stated: Array) -> Array:
+    """One half of a rule on everything that can be stated, same shape; UserError with what keeps it from that.
+
+    name, side, of: the rule, what is computed, such as "right(c)", and what it is computed from, such as "confidences".
+    """
+    letter = side[-2]
     try:
         with np.errstate(all="ignore"):
-            values = np.asarray(curve(c), dtype=float)
+            values = np.asarray(curve(stated), dtype=float)
     except Exception as error:
         what = f"{type(error).__name__}: {error}"
-        raise UserError(f"{name}: {side}(c) fails on an array of confidences: {what.rstrip('.')}") from error
-    if values.shape != c.shape:
+        raise UserError(f"{name}: {side} fails on an array of {of}: {what.rstrip('.')}") from error
+    if values.shape != stated.shape:
         raise UserError(
-            f"{name}: {side}(c) has shape {values.shape} for confidences of shape {c.shape}: it has to work "
-            "elementwise on arrays (np.zeros_like(c) for a constant)"
+            f"{name}: {side} has shape {values.shape} for {of} of shape {stated.shape}: it has to work "
+            f"elementwise on arrays (np.zeros_like({letter}) for a constant)"
         )
     if np.isnan(values).any():
-        raise UserError(f"{name}: {side}(c) is not a number at c={c[np.isnan(values)][0]:g}: clip c first")
+        at = shown(stated[np.argwhere(np.isnan(values))[0][0]])
+        raise UserError(f"{name}: {side} is not a number at {letter}={at}: clip {letter} first")
     return values
+
+
+def shown(stated: Any) -> str:
+    """A confidence, or a distribution, as a sentence names it.
+
+    >>> shown(0.5), shown(np.array([0.25, 0.75]))
+    ('0.5', '(0.25, 0.75)')
+    """
+    numbers = [f"{value:g}" for value in np.atleast_1d(stated)]
+    return f"({', '.join(numbers)})" if len(numbers) > 1 else numbers[0]
 
 
 def extrapolated(rule: Rule, confidence: Array, correct: Array, low: float = -np.inf) -> Array:
@@ -126,15 +148,15 @@ def rebuild(address: str, params: dict[str, Any]) -> Any:
     return locate(address)(**params)
 
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Declared)
 
 
 class Declaration(Generic[R]):
     """A declared rule: call it with parameters to get the rule. Registered under the function's name."""
 
-    def __init__(self, build: Callable[..., R], meta: dict[str, Any]) -> None:
+    def __init__(self, build: Callable[..., R], kind: type[R], meta: dict[str, Any]) -> None:
         functools.update_wrapper(self, build)
-        self.build, self.meta = build, meta
+        self.build, self.kind, self.meta = build, kind, meta
         self.name = build.__name__
         self.address = f"{build.__module__}:{build.__qualname__}"
         code = build.__code__
@@ -167,8 +189,8 @@ class Declaration(Generic[R]):
     def _made(self, bound: dict[str, Any]) -> R:
         # build first: it refuses parameters that the range could not be computed for
         built = self.build(**bound)
-        if not isinstance(built, Declared):
-            raise UserError(f"rule {self.name!r} returned {built!r}: it has to return Rule(right=..., wrong=...)")
+        if not isinstance(built, self.kind):
+            raise UserError(f"rule {self.name!r} returned {built!r}: it has to return {self.kind.written}")
         meta = {
             key: value(**bound) if key in ("low", "high", "strict") and callable(value) else value
             for key, value in self.meta.items()
@@ -215,15 +237,15 @@ def rule(
     and the parameters.
     """
     more = {"elicits": elicits, "uses_confidence": uses_confidence}
-    return declaring(RULES, low=low, high=high, proper=proper, strict=strict, **more)
+    return declaring(RULES, Rule, low=low, high=high, proper=proper, strict=strict, **more)
 
 
 def declaring(
-    registry: dict[str, Declaration[R]], *, proper: bool, strict: Any, **meta: Any
+    registry: dict[str, Declaration[R]], kind: type[R], *, proper: bool, strict: Any, **meta: Any
 ) -> Callable[[Callable[..., R]], Declaration[R]]:
     """The decorator behind `rule` and `distribution_rule`: what follows it is entered into this registry."""
     claim = {"proper": proper, "strict": proper if strict is None else strict}
-    return lambda build: enter(Declaration(build, {**meta, **claim}), registry)
+    return lambda build: enter(Declaration(build, kind, {**meta, **claim}), registry)
 
 
 def find(use: str, *registries: Mapping[str, Declaration[Any]]) -> Declaration[Any]:
