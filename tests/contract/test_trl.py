@@ -1,5 +1,6 @@
 """TRL: trainers that take a step with the callables that its command line finds."""
 
+import asyncio
 import importlib
 import json
 import os
@@ -10,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from accelerate import PartialState
 from datasets import Dataset
 from said import BAD, CANDIDATES, GOOD, PAID, WRONG
 from tokenizers import Regex, Tokenizer, decoders, models
 from tokenizers.pre_tokenizers import Split
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
+from trl.experimental.async_grpo.async_rollout_worker import RolloutGroup, TrainingSequence, _AsyncRolloutLoop
 
 import emocal_rl
 
@@ -23,6 +26,11 @@ ROWS = [
     {"prompt": "How?", "candidates": CANDIDATES, "label": "joy", "votes": {"joy": 3, "awe": 1}},
     {"prompt": "Why?", "candidates": ["sad"], "label": "sad", "votes": {"sad": 1}},
 ]
+
+# what connects the loop to the trainer's process, which scoring does not touch
+PLUMBING = (
+    "rollout_buffer", "model_version_value", "heartbeat_value", "failed_event", "exception_info_queue", "metrics_queue",
+)  # fmt: skip
 
 
 def dotted(path: str) -> Any:
@@ -100,8 +108,25 @@ def test_arrow_fills_votes_with_none_and_they_are_left_out():
     assert paid == pytest.approx([0.77, 0.32, 0.0])
 
 
-def test_the_asynchronous_trainer_pickles_it():
-    """AsyncGRPO sends reward functions to a process of its own, and calls them without trainer_state and log_metric."""
-    reward = pickle.loads(pickle.dumps(dotted("emocal_rl.adapters.trl.brier")))
-    paid = reward(prompts=["How?"] * 3, completions=list(PAID), completion_ids=[[1]] * 3, label=["joy"] * 3)
-    assert paid == pytest.approx(list(PAID.values()))
+def test_the_asynchronous_trainer_pickles_it_and_scores_a_group_with_it():
+    """AsyncGRPO sends reward functions to a process of its own, and calls them without trainer_state and log_metric.
+
+    The scoring of its rollout loop itself; the text comes from here, since its rollouts need a vLLM server.
+    """
+    PartialState(cpu=True)  # as the process of the loop does; its log needs it
+    tokenizer = one_character_a_token()
+    tokenizer.response_template = ""  # there is one already: no guess from the chat template
+    reward, plumbing = pickle.loads(pickle.dumps(dotted("emocal_rl.adapters.trl.brier"))), dict.fromkeys(PLUMBING)
+    loop = _AsyncRolloutLoop(
+        model_name="m", dataset=Dataset.from_list(ROWS), reward_funcs=[reward], processing_class=tokenizer,
+        eos_token_ids=[1], **plumbing,
+    )  # fmt: skip
+    told = [[{"role": "assistant", "content": text}] for text in PAID]
+    row = [TrainingSequence([1, 2], [0, 1], [0.0, 0.0], "one")]
+    group = RolloutGroup(
+        prompts=[[{"role": "user", "content": "How?"}]] * 3, reward_kwargs={"label": ["joy"] * 3}, completions=told,
+        completions_ids=[[1]] * 3, completions_sequences=[row] * 3, tool_call_counts=[0] * 3,
+        tool_failure_counts=[0] * 3, model_version=0, group_id=0, env_rewards=[None] * 3, rollout_rewards=[None] * 3,
+    )  # fmt: skip
+    samples = asyncio.run(loop._score_group(group))
+    assert [sample.metrics["rewards/brier"] for sample in samples] == pytest.approx(list(PAID.values()))
