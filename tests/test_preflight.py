@@ -27,10 +27,12 @@ def test_a_good_recipe_passes() -> None:
 
 
 def test_the_report_names_rows_batches_and_verdict() -> None:
-    first, batch, verdict, *_ = preflight.report(recipes.from_tree(TREE))
+    first, batch, update, memory, verdict, *_ = preflight.report(recipes.from_tree(TREE))
     assert first.startswith("demo: grpo on ")
     assert first.endswith(" rows of stage_three, format emocaliber")
     assert batch == "  batch: 2 prompts x 8 completions = 16 sampled at once by a process"
+    assert update == "  update: 16 x 1 accumulated = 16 completions"
+    assert memory.startswith("  memory: weights ")
     assert verdict == "  reward: sound: honesty pays most, and so does a better answer."
 
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pydantic
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emocal_rl import recipe as recipes
@@ -120,6 +120,7 @@ def test_dump_loads_to_the_same_recipe(folder: Path) -> None:
 VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.sampled_from(["no", "1e-6"]))
 
 
+@settings(deadline=None)
 @given(st.integers(min_value=0), st.dictionaries(st.sampled_from(["lr_scheduler_kwargs", "generation_kwargs"]),
        st.dictionaries(st.sampled_from("abc"), VALUES)))  # fmt: skip
 def test_dump_round_trips(seed: int, trainer: dict[str, Any]) -> None:

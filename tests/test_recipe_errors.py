@@ -53,7 +53,7 @@ def test_the_good_one_is_good() -> None:
         ("trainer: {seed: 3}",
          "r.yaml:6: trainer.seed: set by emocal-rl: set the recipe's own 'seed', which every stage shares"),
         ("trainer: {learning_rate: fast}", "r.yaml:6: trainer.learning_rate: expected a number (got 'fast')"),
-        ("trainer: {use_vllm: 1}", "r.yaml:6: trainer.use_vllm: expected true or false (got 1)"),
+        ("trainer: {log_completions: 1}", "r.yaml:6: trainer.log_completions: expected true or false (got 1)"),
         ("trainer: {max_steps: 1e3}", "r.yaml:6: trainer.max_steps: expected a whole number (got 1000.0)"),
         ("digit_entropy: 0.1",
          "r.yaml:6: digit_entropy: only credit: exact has it; remove the key, or set credit: exact"),

@@ -61,7 +61,7 @@ def test_values_that_fit(key: str, value: object) -> None:
         ("max_steps", "ten", "expected a whole number (got 'ten')"),
         ("max_steps", True, "expected a whole number (got True)"),
         ("num_generations", "x", "expected a whole number or null (got 'x')"),
-        ("vllm_mode", 3, "expected a text (got 3)"),
+        ("loss_type", 3, "expected a text (got 3)"),
     ],
 )
 def test_values_that_do_not(key: str, value: object, message: str) -> None:

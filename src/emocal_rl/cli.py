@@ -15,6 +15,7 @@ from emocal_rl import (
     verbs_make,
     verbs_plugins,
     verbs_rewards,
+    verbs_serve,
     verbs_sweep,
 )
 from emocal_rl.errors import UserError
@@ -42,6 +43,9 @@ VERBS = {
     "check": Verb("everything that can be known about a recipe without a GPU", verbs.check_options, verbs.check),
     "recipes": Verb("list, show or copy the recipes", verbs.recipes_options, verbs.recipes),
     "rewards": Verb("list, explain or draw rewards", verbs_rewards.rewards_options, verbs_rewards.rewards),
+    "serve-rollouts": Verb(
+        "a vLLM server that samples for rollout.engine=vllm-server", verbs_serve.serve_options, verbs_serve.serve
+    ),
     "plugin-path": Verb(
         "the reward file for another framework", verbs_plugins.plugin_path_options, verbs_plugins.plugin_path
     ),

@@ -61,6 +61,7 @@ def gpus() -> int:
 
 
 def _nvidia_names() -> list[str]:
+    """Names of the NVIDIA GPUs, asked without torch; empty where there are none."""
     if shutil.which("nvidia-smi") is None:
         return []
     command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]

@@ -1,10 +1,13 @@
 """What can be known about a recipe before anything is loaded or trained: no GPU, no torch, about a second."""
 
 from collections.abc import Iterator
+from importlib.util import find_spec
 from typing import Any
 
-from emocal_rl import data
+from emocal_rl import budget, data
+from emocal_rl.environment import gpus
 from emocal_rl.errors import UserError
+from emocal_rl.launch import config_path
 from emocal_rl.recipe import Recipe, Stage
 from emocal_rl.rewards import Reward, Verdict, judge
 from emocal_rl.rewards.formats.core import confidence_text, find_format
@@ -12,13 +15,10 @@ from emocal_rl.rewards.incentive import bias, describe, describe_bias
 from emocal_rl.rewards.presets import preset
 from emocal_rl.suggest import did_you_mean
 
-# TRL's defaults for the options the batch arithmetic needs.
-_BATCH = {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 1, "num_generations": 8}
-
 
 def require(recipe: Recipe) -> None:
     """Raise one `UserError` with every reason not to train this recipe."""
-    if problems := [*_data_problems(recipe), *_stage_problems(recipe)]:
+    if problems := [*_data_problems(recipe), *_launch_problems(recipe), *_stage_problems(recipe)]:
         raise UserError(*problems)
 
 
@@ -30,7 +30,11 @@ def report(recipe: Recipe) -> list[str]:
         rows = f"{counts.get(stage.split, 0)} rows" if counts is not None else "rows that are not here"
         lines.append(f"{stage.name}: {stage.algorithm} on {rows} of {stage.split}, format {stage.format}")
         if stage.algorithm != "sft":
-            lines += [f"  {line}" for line in [*_arithmetic(stage), *describe(verdict_of(stage)), *_bias(stage)]]
+            sizes = [
+                *budget.arithmetic(stage, recipe.launch.processes),
+                budget.memory(recipe, stage, gpus() > 0),
+            ]
+            lines += [f"  {line}" for line in [*sizes, *describe(verdict_of(stage)), *_bias(stage)]]
     return lines
 
 
@@ -80,7 +84,7 @@ def _changed(stage: Stage, term: Any, factor: float) -> dict[str, Any]:
 
 def verdict_of(stage: Stage) -> Verdict:
     """The verdict on a stage's reward under its trainer options."""
-    options = _options(stage)
+    options = budget.options(stage)
     return judge(reward_of(stage), _scale(options), int(options["num_generations"]), credit=_credit(stage))
 
 
@@ -94,7 +98,7 @@ def _credit(stage: Stage) -> str:
 
 
 def _bias(stage: Stage) -> list[str]:
-    rows = bias(reward_of(stage), int(_options(stage)["num_generations"]), _credit(stage))
+    rows = bias(reward_of(stage), int(budget.options(stage)["num_generations"]), _credit(stage))
     title = "what a model that is this sure is paid most for saying, by how advantages are normalised:"
     return [title, *(f"  {line}" for line in describe_bias(rows))] if rows else []
 
@@ -116,11 +120,27 @@ def _data_problems(recipe: Recipe) -> Iterator[str]:
             yield f"{stage.name}: target: judge needs rows with 'judge', and some of split '{stage.split}' have none"
 
 
+def _launch_problems(recipe: Recipe) -> Iterator[str]:
+    launch, shipped = recipe.launch, recipe.launch.accelerate_config
+    if shipped is None:
+        return
+    try:
+        config_path(shipped)
+    except UserError as error:
+        yield from error.lines
+    if shipped.startswith("deepspeed") and find_spec("deepspeed") is None:
+        yield f"launch.accelerate_config: {shipped} needs DeepSpeed; pip install deepspeed, or use fsdp2"
+    if not gpus():
+        yield f"launch.accelerate_config: {shipped} divides a model between GPUs, and there is none here"
+    elif launch.processes > gpus():
+        yield f"launch.processes: {launch.processes} processes and {gpus()} GPUs here; use one for each GPU"
+
+
 def _stage_problems(recipe: Recipe) -> Iterator[str]:
     for stage in recipe.stages:
         if stage.algorithm == "sft":
             continue
-        if problem := _batch_problem(stage):
+        if problem := budget.batch_problem(stage, recipe.launch.processes):
             yield f"{stage.name}: {problem}"
             continue
         if problem := _credit_problem(stage):
@@ -140,30 +160,6 @@ def _allow(recipe: Recipe, stage: Stage) -> str:
     return "allow_unsound=true" if stage.name == recipe.name else f"warm_start.{stage.name}.allow_unsound=true"
 
 
-def _options(stage: Stage) -> dict[str, Any]:
-    return _BATCH | {key: value for key, value in stage.trainer.items() if value is not None}
-
-
-def _batch(stage: Stage) -> tuple[int, int]:
-    """(completions sampled at a time by one process, completions a prompt)."""
-    options = _options(stage)
-    steps = options.get("steps_per_generation") or options["gradient_accumulation_steps"]
-    sampled = options.get("generation_batch_size") or options["per_device_train_batch_size"] * steps
-    return int(sampled), int(options["num_generations"])
-
-
-def _batch_problem(stage: Stage) -> str:
-    sampled, generations = _batch(stage)
-    if generations < 2:
-        return f"trainer.num_generations is {generations}; comparing replies to a prompt takes at least 2"
-    if sampled % generations:
-        return (
-            f"trainer: {sampled} completions a batch (per_device_train_batch_size x gradient_accumulation_steps, or "
-            f"generation_batch_size) cannot be split into groups of num_generations={generations}; make it a multiple"
-        )
-    return ""
-
-
 def _credit_problem(stage: Stage) -> str:
     form = find_format(stage.format)
     if stage.credit != "sequence" and form.states in ("nothing", "guesses"):
@@ -174,12 +170,3 @@ def _credit_problem(stage: Stage) -> str:
             "segment, or a format such as emocaliber"
         )
     return ""
-
-
-def _arithmetic(stage: Stage) -> list[str]:
-    sampled, generations = _batch(stage)
-    if problem := _batch_problem(stage):
-        return [f"problem: {problem}"]
-    return [
-        f"batch: {sampled // generations} prompts x {generations} completions = {sampled} sampled at once by a process"
-    ]

@@ -19,7 +19,9 @@ NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"  # a name becomes a folder of the run dir
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True, ser_json_inf_nan="constants"
+    )
 
 
 class Data(_Part):
@@ -171,6 +173,32 @@ class CalibrationSchedule(_Part):
     at the share p of right answers in the last log. Hard questions are learnt slowly under a full weight."""
 
 
+class Rollout(_Part):
+    """Who writes the replies that are rewarded, and how the trained weights reach it."""
+
+    engine: Literal["auto", "hf", "vllm-colocate", "vllm-server"] = "auto"
+    """hf (transformers, in the trainer), vllm-colocate (vLLM in the trainer's process, on the same device),
+    vllm-server (servers started by `emocal-rl serve-rollouts`), or auto: vllm-colocate where vLLM is installed and a
+    GPU is there, else hf."""
+    servers: list[str] = []
+    """Addresses of the servers, such as http://localhost:8000; prompts are divided between them. Only for
+    vllm-server."""
+    sync: Literal["auto", "nccl", "files"] = "auto"
+    """How weights reach a server: nccl (GPU to GPU), files (written where the server can read them too), or auto:
+    nccl on a GPU, else files."""
+    sync_dir: str | None = None
+    """Folder for `sync: files`, on a disk that trainer and servers share; null for one in the run directory."""
+    timeout: float = Field(default=600.0, gt=0)
+    """Seconds to wait for a server to start, to answer or to take the weights before the run stops."""
+    memory: float = Field(default=0.3, gt=0, lt=1)
+    """Share of the GPU's memory that vLLM takes. Only for vllm-colocate."""
+    sleep: bool = False
+    """Free vLLM's memory while the model is updated, for the time it takes to wake up. Only for vllm-colocate."""
+    options: dict[str, Any] = {}
+    """Arguments of vLLM's engine, passed on as they are: max_model_len, tensor_parallel_size, ... Only for
+    vllm-colocate; a server gets them from `emocal-rl serve-rollouts`."""
+
+
 class EarlyStop(_Part):
     """Keeping the model with the lowest Brier score on rows that are not trained on."""
 
@@ -182,6 +210,17 @@ class EarlyStop(_Part):
     """The rows to answer, greedily."""
     rows: int | None = Field(default=None, ge=1)
     """Use at most this many of them; null for all."""
+
+
+class Launch(_Part):
+    """How many processes train."""
+
+    processes: int = Field(default=1, ge=1)
+    """Processes on this machine, one for each GPU. More than one are started with `accelerate launch`; what a cluster's
+    launcher has started is left as it is."""
+    accelerate_config: str | None = None
+    """fsdp2, deepspeed_zero2 or deepspeed_zero3 (shipped), or a configuration file of accelerate; null for plain data
+    parallelism."""
 
 
 class Stage(_Part):
@@ -225,6 +264,8 @@ class Stage(_Part):
     ppo: Ppo | None = None
     """Options of PPO's value head; null for the defaults. Only for ppo; epochs and minibatches are
     trainer.num_iterations and trainer.steps_per_generation."""
+    rollout: Rollout | None = None
+    """The engine that samples replies; null for the defaults. Only for RL."""
     early_stop: EarlyStop | None = None
     """Keep the best model by its Brier score on validation rows, and stop when it has aged; null trains to the end.
     Only for RL with a format that states one confidence."""
@@ -256,6 +297,8 @@ class Recipe(Stage):
     """What is trained."""
     evaluation: Evaluation = Evaluation()
     """What is measured after each stage."""
+    launch: Launch = Launch()
+    """How many processes train."""
     warm_start: list[Stage] = []
     """Stages to run first, in order: names or paths of recipes, or stages written out."""
 

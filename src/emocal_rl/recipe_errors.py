@@ -6,7 +6,7 @@ from typing import Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from emocal_rl import trainer_keys
+from emocal_rl import rollout_keys, trainer_keys
 from emocal_rl.errors import UserError
 from emocal_rl.suggest import closest, did_you_mean
 from emocal_rl.yaml_load import Path
@@ -197,6 +197,7 @@ def _stage_problems(stage: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     if stage.get("digit_entropy") and stage.get("credit") != "exact":
         yield ("digit_entropy",), "only credit: exact has it; remove the key, or set credit: exact"
     yield from _unused(algorithm, stage)
+    yield from _rollout_problems(algorithm, stage.get("rollout"))
     yield from _advantage_problems(algorithm, stage.get("credit", "sequence"), trainer)
     yield from _reward_problems(stage.get("format"), reward)
     yield from _grader_problems(stage.get("grader"))
@@ -215,6 +216,28 @@ def _unused(algorithm: Any, stage: dict[str, Any]) -> Iterator[tuple[Path, str]]
         yield (key,), "only reinforcement learning has it; remove the key"
     if "ppo" in given and algorithm != "ppo":
         yield ("ppo",), "only algorithm: ppo has it; remove the key"
+
+
+def _rollout_problems(algorithm: Any, rollout: Any) -> Iterator[tuple[Path, str]]:
+    """Where an engine is asked for what only another one has."""
+    if rollout is None or not isinstance(rollout, dict):
+        return
+    if algorithm == "sft":
+        yield ("rollout",), "sft imitates and samples nothing; remove the key"
+        return
+    engine, servers = rollout.get("engine", "auto"), rollout.get("servers")
+    if engine == "vllm-server" and not servers:
+        yield ("rollout", "servers"), "vllm-server needs an address, for example servers: [http://localhost:8000]"
+    if engine != "vllm-server" and servers:
+        yield ("rollout", "servers"), f"only engine: vllm-server has servers (got engine: {engine})"
+    for url in servers if isinstance(servers, list) else ():
+        if not str(url).startswith(("http://", "https://")):
+            yield ("rollout", "servers"), f"expected addresses such as http://localhost:8000 (got {url!r})"
+    options = rollout.get("options")
+    if options and engine in ("hf", "vllm-server"):
+        yield ("rollout", "options"), f"only engine: vllm-colocate has them (got engine: {engine})"
+    elif isinstance(options, dict):
+        yield from ((("rollout", "options", key), message) for key, message in rollout_keys.problems(options))
 
 
 def _advantage_problems(algorithm: Any, credit: Any, trainer: Any) -> Iterator[tuple[Path, str]]:

@@ -158,13 +158,19 @@ class Run:
 
     def close(self, status: str) -> None:
         """Note how the run ended (done, interrupted, failed) and let go of the directory."""
+        try:
+            self.update(status=status, ended=_now())
+        finally:
+            self.release()
+
+    def release(self) -> None:
+        """Let go of the directory without ending the run: another process goes on with it."""
         with ExitStack() as stack:  # each of these happens, whatever the others raise
             stack.callback(self._lock.release)
             stack.callback(self._handler.close)
             stack.callback(self._metrics.close)
             for name in _LOGGERS:
                 stack.callback(logging.getLogger(name).removeHandler, self._handler)
-            self.update(status=status, ended=_now())
 
     def __enter__(self) -> Self:
         return self
@@ -194,6 +200,32 @@ class Run:
 
     def _save(self) -> None:
         files.write_json(self.path / "run.json", self.info)
+
+
+class Follower(Run):
+    """A run as the processes beside the first one see it: they read it, the first one writes."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path, self.warnings = Path(path), []
+        self.info, self.recipe = read_info(self.path), recipes.load(str(self.path / "recipe.yaml"))
+        self._before, self._began = 0.0, time.monotonic()
+
+    def start_stage(self, name: str) -> Path | None:
+        """The checkpoint to continue from, or None."""
+        self._stage(name).update(status="running")
+        return self.last_checkpoint(name)
+
+    def log_metrics(self, row: dict[str, Any]) -> None:
+        """Nothing: the first process logs."""
+
+    def close(self, status: str) -> None:
+        """Nothing: the first process notes how the run ended."""
+
+    def release(self) -> None:
+        """Nothing: the first process holds the directory."""
+
+    def _save(self) -> None:
+        pass
 
 
 def read_info(path: Path) -> dict[str, Any]:

@@ -39,6 +39,22 @@ OWN = {
     "hub_token": "a recipe is copied into the run directory; keep the token in the environment variable HF_TOKEN",
 }
 
+# TRL's own way to vLLM: these are replaced by `rollout`.  vllm_importance_sampling_* stay the user's.
+_ROLLOUT = {
+    "use_vllm": "rollout.engine",
+    "vllm_mode": "rollout.engine",
+    "vllm_model_impl": "rollout.options.model_impl",
+    "vllm_enable_sleep_mode": "rollout.sleep",
+    "vllm_server_base_url": "rollout.servers",
+    "vllm_server_host": "rollout.servers",
+    "vllm_server_port": "rollout.servers",
+    "vllm_server_timeout": "rollout.timeout",
+    "vllm_gpu_memory_utilization": "rollout.memory",
+    "vllm_max_model_length": "rollout.options.max_model_len",
+    "vllm_tensor_parallel_size": "rollout.options.tensor_parallel_size",
+}
+OWN |= {key: f"set {ours} instead" for key, ours in _ROLLOUT.items()}
+
 SIMPLE = {"bool": (bool,), "int": (int,), "float": (int, float), "str": (str,), "dict": (dict,), "list": (list,)}
 WORDS = {
     "bool": "true or false",
@@ -68,7 +84,7 @@ def problems(algorithm: str, trainer: Mapping[str, Any]) -> Iterator[tuple[str, 
             continue
         elif key not in known:
             yield key, f"unknown key trainer.{key}{did_you_mean(key, known)}"
-        elif expected := _mismatch(known[key], value):
+        elif expected := mismatch(known[key], value):
             yield key, f"expected {expected} (got {value!r})"
 
 
@@ -79,23 +95,24 @@ def options(algorithm: str) -> dict[str, str] | None:
     >>> options("grpo")["num_generations"]
     'int | None'
     """
-    trl, transformers = _package_folder("trl"), _package_folder("transformers")
+    trl, transformers = package_folder("trl"), package_folder("transformers")
     if trl is None or transformers is None:
         return None
     file, name = CONFIGS[algorithm]
     return (
-        _fields(transformers / "training_args.py", "TrainingArguments")
-        | _fields(trl / "trainer/base_config.py", "_BaseConfig")
-        | _fields(trl / file, name)
+        fields_of(transformers / "training_args.py", "TrainingArguments")
+        | fields_of(trl / "trainer/base_config.py", "_BaseConfig")
+        | fields_of(trl / file, name)
     )
 
 
-def _package_folder(name: str) -> Path | None:
+def package_folder(name: str) -> Path | None:
+    """Where an installed package lies; None where it is not installed."""
     spec = find_spec(name)  # finds without importing
     return Path(spec.origin).parent if spec and spec.origin else None
 
 
-def _fields(path: Path, class_name: str) -> dict[str, str]:
+def fields_of(path: Path, class_name: str) -> dict[str, str]:
     """The annotated names of one class, as `dataclasses` would see them.
 
     Only the part of the file from the class on is parsed, up to its first method: these files are long.
@@ -113,7 +130,7 @@ def _fields(path: Path, class_name: str) -> dict[str, str]:
     }
 
 
-def _mismatch(annotation: str, value: Any) -> str:
+def mismatch(annotation: str, value: Any) -> str:
     """What was expected, where the annotation is made of simple types alone and the value fits none of them."""
     kinds = [part.strip().split("[")[0] for part in re.sub(r"\[[^\]]*\]", "", annotation).split("|")]
     if any(kind not in WORDS for kind in kinds) or _fits(kinds, value):

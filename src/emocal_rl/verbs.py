@@ -8,10 +8,10 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from emocal_rl import launch, recipe_source
 from emocal_rl import recipe as recipe_module
-from emocal_rl import recipe_source
 from emocal_rl.errors import UserError
-from emocal_rl.run import Run, read_info, resume_command
+from emocal_rl.run import Follower, Run, read_info, resume_command
 from emocal_rl.suggest import did_you_mean
 
 # train
@@ -28,31 +28,59 @@ def train_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--print-config", action="store_true", help="print the recipe, all defaults filled in, and stop"
     )
+    parser.add_argument(
+        "--print", choices=launch.SCRIPTS, help="print a job for several machines that runs this command, and stop"
+    )
 
 
 def train(args: Namespace) -> None:
     """Train a recipe or resume a run, then print the table and where the report is."""
     if args.resume is not None:
-        if args.recipe or args.overrides or args.run_dir or args.print_config:
+        if args.recipe or args.overrides or args.run_dir or args.print_config or args.print:
             raise UserError("train: --resume takes nothing else; the run directory holds the recipe")
-        _train(Run.open(args.resume))
+        _run(Follower(args.resume) if launch.rank() else Run.open(args.resume))
         return
     recipe = _recipe(args, "train")
     if args.print_config:
         print(recipe_module.dump(recipe), end="")
+        return
+    if args.print:
+        print(launch.script(args.print, recipe.launch, sys.argv[2:]), end="")
+        return
+    if launch.processes() > 1:
+        launch.need_run_dir(args.run_dir)
+    if launch.rank():  # started by a cluster's launcher: the first process makes the directory
+        launch.wait_for(Path(args.run_dir) / "run.json")
+        _run(Follower(args.run_dir))
         return
     from emocal_rl import preflight
 
     preflight.require(recipe)
     for line in preflight.warnings(recipe):
         print(f"warning: {line}", file=sys.stderr)
-    _train(Run.create(recipe, args.run_dir, command=["emocal-rl", *sys.argv[1:]]))
+    _run(Run.create(recipe, args.run_dir, command=["emocal-rl", *sys.argv[1:]]))
+
+
+def _run(run: Run) -> None:
+    """Train in this process, or start the processes that the recipe asks for."""
+    if not launch.wanted(run.recipe.launch):
+        _train(run)
+        return
+    run.release()
+    print(f"run directory: {run.path}", file=sys.stderr)
+    try:
+        code = launch.start(run.recipe.launch, run.path)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted; continue with: {resume_command(run.path)}") from None
+    if code:
+        sys.exit(code)
 
 
 def _train(run: Run) -> None:
     for warning in run.warnings:
         print(f"warning: {warning}", file=sys.stderr)
-    print(f"run directory: {run.path}", file=sys.stderr)
+    if launch.processes() == 1:
+        print(f"run directory: {run.path}", file=sys.stderr)
     signal.signal(signal.SIGTERM, _interrupt)  # a polite kill ends a run as Ctrl-C does
     try:
         with run:
@@ -62,8 +90,9 @@ def _train(run: Run) -> None:
             metrics = train(run.recipe, run)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"interrupted; continue with: {resume_command(run.path)}") from None
-    print("\n".join(summary_lines(metrics)))
-    print(f"report: {run.path / 'report.html'}")
+    if not launch.rank():
+        print("\n".join(summary_lines(metrics)))
+        print(f"report: {run.path / 'report.html'}")
 
 
 def _interrupt(number: int, frame: Any) -> NoReturn:

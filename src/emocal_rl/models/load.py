@@ -252,3 +252,20 @@ def image_token_ids(model: Any, processor: Any) -> list[int]:
         getattr(model.config, name, None) for name in ("image_token_id", "video_token_id", "vision_start_token_id")
     }
     return sorted(number for number in known if isinstance(number, int) and number != tokenizer.unk_token_id)
+
+
+def never_write(model: Any, tokens: list[int]) -> None:
+    """Take every probability from `tokens`, in training as in generation: a bias of the output layer, never saved.
+
+    A sampler that rules tokens out samples from what is left; log-probabilities agree with it only if these tokens have
+    none of the probability.  A layer that has a bias of its own is left alone.
+    """
+    import torch
+
+    head = model.get_output_embeddings()
+    if not tokens or head.bias is not None:
+        return
+    bias = torch.zeros(head.weight.shape[0], dtype=head.weight.dtype, device=head.weight.device)
+    bias[tokens] = -1e4
+    del head._parameters["bias"]
+    head.register_buffer("bias", bias, persistent=False)

@@ -10,11 +10,13 @@ from emocal_rl.models.load import image_token_ids
 from emocal_rl.preflight import reward_of
 from emocal_rl.rewards import Reward
 from emocal_rl.train.best import KeepBest
+from emocal_rl.train.clock import StepClock
 from emocal_rl.train.examples import dataset, rl_example
 from emocal_rl.train.grpo import StopUnreadable, grpo_plan
 from emocal_rl.train.monitors import MonitoredReward, Watch
 from emocal_rl.train.ppo import ppo_plan
 from emocal_rl.train.rloo import rloo_plan
+from emocal_rl.train.rollout import set_engine
 from emocal_rl.train.schedule import Scheduled
 from emocal_rl.train.stage import Plan, adapter, arguments, fit, save, training_rows
 
@@ -48,6 +50,8 @@ def train_rl(
     trainer = plan.trainer(
         model=model, reward_funcs=scorer, args=args, train_dataset=examples, processing_class=processor, **extra
     )
+    set_engine(trainer, stage, run, processor)
+    trainer.add_callback(StepClock(trainer))
     trainer.add_callback(StopUnreadable(stage.name))
     trainer.add_callback(Watch(stage.name, lambda alert: run.update(alerts=alerts(run, alert))))
     if stage.early_stop:
@@ -57,7 +61,7 @@ def train_rl(
     if stage.early_stop:
         keep.recall()
     save(trainer, processor, run, stage)
-    if stage.early_stop:
+    if stage.early_stop and trainer.is_world_process_zero():
         keep.restore(run.model_dir(stage.name))
 
 

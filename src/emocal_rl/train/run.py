@@ -7,6 +7,7 @@ import json
 import logging
 import time
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from emocal_rl.evaluate.generate import complete, records
 from emocal_rl.evaluate.model_card import write_asked, write_card
 from emocal_rl.evaluate.pictures import picture_of
 from emocal_rl.evaluate.report import write_report
+from emocal_rl.launch import together
 from emocal_rl.models.load import freeze_aligner, freeze_vision, limit_pixels, place, use_threads
 from emocal_rl.models.load import load as load_model
 from emocal_rl.preflight import verdict_of
@@ -48,8 +50,13 @@ def train(recipe: Recipe, run: Run) -> dict[str, Any]:
     for stage in recipe.stages:
         if not run.stage_done(stage.name):
             train_stage(recipe, stage, run, data, start)
-        evaluate_stage(recipe, stage, run, data)
+        together(partial(evaluate_stage, recipe, stage, run, data))
         start = str(run.model_dir(stage.name))
+    return together(partial(_report, recipe, run, data, start)) or {}
+
+
+def _report(recipe: Recipe, run: Run, data: DataSet, start: str) -> dict[str, Any]:
+    """The run's report, and the card of its last model."""
     metrics = write_report(run.path, picture_of(data))
     verdicts = {stage.name: describe(verdict_of(stage)) for stage in recipe.stages if stage.algorithm != "sft"}
     write_card(Path(start), recipe, metrics, verdicts)
@@ -70,7 +77,7 @@ def train_stage(recipe: Recipe, stage: Stage, run: Run, data: DataSet, start: st
         train_sft(recipe, stage, run, data, model, processor, confidences(recipe, stage, run, data, model, processor))
     else:
         train_rl(recipe, stage, run, data, model, processor)
-    write_asked(run.model_dir(stage.name), recipe, stage, data.split(stage.split)[0])
+    together(partial(write_asked, run.model_dir(stage.name), recipe, stage, data.split(stage.split)[0]))
     run.finish_stage(stage.name, time.monotonic() - began)
     del model
     gc.collect()
@@ -85,17 +92,26 @@ def confidences(
     """
     if stage.labels is None:
         return {}
-    path = run.path / "records" / f"{stage.name}-labels.json"
-    if not path.exists():
-        rows = data.split(stage.split)
-        if stage.labels.strategy in ASKING:
-            before = recipe.stages[: recipe.stages.index(stage)]
-            check_new(rows, {earlier.name: data.split(earlier.split) for earlier in before}, stage.split)
-        answers = ModelAnswers(place(model), processor, recipe.seed, recipe.evaluation.batch_size)
-        found = make_labels(rows, answers, stage.labels)
-        states = FORMATS[stage.format].states
-        files.write_json(path, {row.id: label.stated(states) for row, label in zip(rows, found, strict=True)})
-    return dict(json.loads(path.read_text("utf-8")))
+    together(partial(_make_labels, recipe, stage, run, data, model, processor))
+    return dict(json.loads(_labels_path(run, stage).read_text("utf-8")))
+
+
+def _labels_path(run: Run, stage: Stage) -> Path:
+    return run.path / "records" / f"{stage.name}-labels.json"
+
+
+def _make_labels(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, processor: Any) -> None:
+    path, labels = _labels_path(run, stage), stage.labels
+    if path.exists() or labels is None:
+        return
+    rows = data.split(stage.split)
+    if labels.strategy in ASKING:
+        before = recipe.stages[: recipe.stages.index(stage)]
+        check_new(rows, {earlier.name: data.split(earlier.split) for earlier in before}, stage.split)
+    answers = ModelAnswers(place(model), processor, recipe.seed, recipe.evaluation.batch_size)
+    found = make_labels(rows, answers, labels)
+    states = FORMATS[stage.format].states
+    files.write_json(path, {row.id: label.stated(states) for row, label in zip(rows, found, strict=True)})
 
 
 def evaluate_stage(recipe: Recipe, stage: Stage, run: Run, data: DataSet) -> None:

@@ -13,6 +13,7 @@ from emocal_rl.checkpoints import step_of
 from emocal_rl.data import DataSet, Row, visits
 from emocal_rl.models.lora import adapted, lora_config, save_merged
 from emocal_rl.progress import stage_progress
+from emocal_rl.train.faults import StopNotFinite, named
 
 if TYPE_CHECKING:
     from emocal_rl.recipe import Recipe, Stage
@@ -48,6 +49,7 @@ def arguments(stage: Stage, run: Run, seed: int, **ours: Any) -> dict[str, Any]:
         "bf16": gpu,
         "gradient_checkpointing": gpu,
         "dataloader_pin_memory": gpu,
+        "ddp_timeout": 7200,  # seconds; the other processes wait while the first one evaluates
         **ours,
         **stage.trainer,
     }
@@ -110,7 +112,9 @@ def fit(trainer: Any, stage: Stage, run: Run) -> None:
     trainer.remove_callback(PrinterCallback)  # prints whole log dictionaries; ours are in metrics.jsonl
     with stage_progress(stage.name, int(trainer.args.max_steps), stage.algorithm, start=step_of(checkpoint)) as tick:
         trainer.add_callback(Recorder(run, stage.name, tick))
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        trainer.add_callback(StopNotFinite(stage.name, run))
+        with named(stage, run):
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
 
 def save(trainer: Any, processor: Any, run: Run, stage: Stage) -> None:
@@ -121,4 +125,6 @@ def save(trainer: Any, processor: Any, run: Run, stage: Stage) -> None:
         trainer.save_model(str(folder))
     elif trainer.is_world_process_zero():
         save_merged(model, folder)
-    processor.save_pretrained(str(folder))
+    if trainer.is_world_process_zero():
+        processor.save_pretrained(str(folder))
+    trainer.accelerator.wait_for_everyone()

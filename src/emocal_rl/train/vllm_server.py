@@ -1,0 +1,107 @@
+"""vLLM servers that sample for the trainer, over HTTP: `emocal-rl serve-rollouts` starts one."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from emocal_rl.errors import UserError
+from emocal_rl.recipe import Rollout
+from emocal_rl.train.vllm_client import START, Client, Servers, named
+from emocal_rl.train.vllm_engine import Engine
+
+
+class ServerEngine(Engine):
+    """TRL's server mode on one or more servers.  Weights go from GPU to GPU (nccl), or by files that both can read.
+
+    Raises:
+        UserError: a server that cannot be reached, is too slow, answers nonsense or cannot take weights.
+    """
+
+    def __init__(self, trainer: Any, rollout: Rollout, silent: Sequence[int], folder: str) -> None:
+        by_nccl = rollout.sync == "nccl" or (rollout.sync == "auto" and trainer.accelerator.device.type == "cuda")
+        self.by_files, self.folder, self._version = not by_nccl, Path(folder).absolute(), 0
+        self._weight_metadata: list[tuple[str, str, list[int]]] | None = None
+        super().__init__(trainer, rollout, silent, mode="server", server_timeout=rollout.timeout)
+
+    def _init_vllm(self) -> None:
+        if not self.accelerator.is_main_process:
+            return
+        clients = [
+            Client(url, self.rollout.timeout, self._next_seed, self.group_port + index)
+            for index, url in enumerate(self.rollout.servers)
+        ]
+        for client in clients:
+            with named(client.base_url, client.timeout):
+                _same_sampling(client)
+                if not self.by_files:
+                    client.init_communicator(device=self.accelerator.device)
+        self.vllm_client = Servers(clients)
+
+    def _next_seed(self) -> int:
+        # of the step alone, so that a resumed run samples what it would have sampled
+        return int(self.seed * 1_000_003 + self.trainer.state.global_step)
+
+    def sync_weights(self) -> None:
+        """Bring every server's weights up to date, and forget what they computed with the old ones."""
+        if self.by_files:
+            self._sync_files()
+            return
+        if self._weight_metadata is None:
+            self._weight_metadata = [
+                (name, str(each.dtype).removeprefix("torch."), list(each.shape))
+                for name, each in self._iter_named_params()
+            ]
+        for client in self.vllm_client.clients if self.accelerator.is_main_process else [None]:
+            if client is None:
+                for _ in self._iter_named_params():  # take part in gathering what is sharded
+                    pass
+                continue
+            with named(client.base_url, client.timeout):
+                client.update_named_params(self._weight_metadata, self._iter_named_params())
+                client.forget()
+
+    def _sync_files(self) -> None:
+        from safetensors.torch import save_file
+
+        main = self.accelerator.is_main_process
+        tensors = {name: each.detach().cpu().contiguous() for name, each in self._iter_named_params() if main}
+        if not main:
+            return
+        self._version += 1
+        new = self.folder / str(self._version)
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(parents=True)
+        save_file(tensors, new / "model.safetensors", metadata={"format": "pt"})
+        for client in self.vllm_client.clients:
+            with named(client.base_url, client.timeout):
+                client.reload(new)
+        shutil.rmtree(self.folder / str(self._version - 1), ignore_errors=True)
+
+    def generate(self, prompts: Any, images: Any, num_generations: int, profiler: Any = None) -> Any:
+        """TRL's `generate`; the servers get the trainer's own tokens."""
+        try:
+            found = super().generate(prompts, images, num_generations, profiler)
+        except ValueError as problem:
+            raise (
+                problem
+                if isinstance(problem, UserError)
+                else UserError(f"rollout: {problem} Use rollout.engine=vllm-colocate or hf with this model")
+            ) from problem
+        vocabulary = self.model.get_input_embeddings().weight.shape[0]
+        if any(not ids or min(ids) < 0 or max(ids) >= vocabulary for ids in found[1]):
+            raise UserError("rollout: a server answered with no tokens, or with tokens the model does not have; "
+                            "check that rollout.servers serve the model that is trained")  # fmt: skip
+        return found
+
+
+def _same_sampling(client: Client) -> None:
+    """The correction needs the log-probabilities that were sampled from."""
+    mode = client.get_server_info()["model_config"]["logprobs_mode"]
+    if mode != "processed_logprobs":
+        raise UserError(
+            f"rollout: the server at {client.base_url} reports {mode}, not the log-probabilities it samples from; "
+            f"{START} (it sets --logprobs-mode processed_logprobs)"
+        )

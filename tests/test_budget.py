@@ -1,0 +1,87 @@
+"""Batches and memory, worked out by hand."""
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emocal_rl import budget, preflight
+from emocal_rl import recipe as recipes
+from emocal_rl.errors import UserError
+from emocal_rl.models.load import TINY
+
+TREE: dict[str, Any] = {
+    "name": "demo", "algorithm": "grpo", "split": "stage_three", "format": "emocaliber",
+    "reward": {"correct": 1.0, "brier": 1.0},
+    "trainer": {"per_device_train_batch_size": 6, "gradient_accumulation_steps": 2, "num_generations": 8},
+}  # fmt: skip
+
+
+def recipe(**changes: Any) -> recipes.Recipe:
+    return recipes.from_tree(TREE | changes)
+
+
+def test_groups_are_counted_over_all_processes() -> None:
+    """6 x 2 = 12 completions are no groups of 8; on four processes 48 are six of them."""
+    assert "trainer: 12 completions a batch" in budget.batch_problem(recipe(), 1)
+    assert budget.arithmetic(recipe(launch={"processes": 4}), 4) == [
+        "batch: 6 prompts x 8 completions = 48 sampled at once by 4 processes",
+        "update: 6 x 2 accumulated x 4 processes = 48 completions",
+    ]
+    with pytest.raises(UserError, match="12 completions a batch"):
+        preflight.require(recipe())
+    preflight.require(recipe(launch={"processes": 4}))
+    with pytest.raises(UserError, match="36 completions a batch .* x launch.processes, or"):
+        preflight.require(recipe(launch={"processes": 3}))
+
+
+def folder(path: Path) -> Path:
+    """A checkpoint of 3 x 4 + 8 = 20 million weights: its header alone."""
+    header = (
+        b'{"__metadata__": {"format": "pt"}, '
+        b'"a": {"dtype": "BF16", "shape": [3000, 4000], "data_offsets": [0, 24000000]},'
+        b' "b": {"dtype": "BF16", "shape": [8000000], "data_offsets": [24000000, 40000000]}}'
+    )
+    (path / "config.json").write_text("{}")
+    (path / "model.safetensors").write_bytes(struct.pack("<Q", len(header)) + header)
+    return path
+
+
+def test_memory_by_hand(tmp_path: Path) -> None:
+    """20 M weights in bfloat16: 40 MB, as much of gradients, and AdamW's two moments: 80 MB."""
+    model = {"name": str(folder(tmp_path))}
+    assert budget.memory(recipe(model=model), recipe(), gpu=True) == (
+        "memory: weights 40 MB + gradients 40 MB + AdamW 80 MB = 160 MB a process, without activations "
+        "(LoRA needs less)"
+    )
+    assert "weights 80 MB + gradients 80 MB + AdamW 160 MB = 320 MB" in budget.memory(
+        recipe(model=model), recipe(), gpu=False
+    )
+    divided = recipe(model=model, launch={"processes": 4, "accelerate_config": "deepspeed_zero2"})
+    assert "weights 40 MB + gradients 10 MB + AdamW 20 MB = 70 MB" in budget.memory(divided, divided, gpu=True)
+    shared = recipe(rollout={"engine": "vllm-colocate"})
+    assert budget.memory(recipe(model=model), shared, gpu=True).endswith(
+        "; vLLM beside it: weights 40 MB and its cache"
+    )
+
+
+def test_a_model_that_is_not_here() -> None:
+    assert budget.memory(recipe(model={"name": "org/model"}), recipe(), gpu=True) == (
+        "memory: not known before the model's files are on this machine"
+    )
+
+
+def test_the_embedded_model_is_counted_from_its_file() -> None:
+    from safetensors import safe_open
+
+    with safe_open(TINY / "model.safetensors", "numpy") as file:
+        count = sum(_size(file, name) for name in list(file.keys()))
+    assert budget.parameters("tiny") == count
+
+
+def _size(file: Any, name: str) -> int:
+    total = 1
+    for each in file.get_slice(name).get_shape():
+        total *= each
+    return total

@@ -1,0 +1,102 @@
+"""Starting several processes: commands, shipped configurations, jobs for clusters; and two real processes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from emocal_rl import launch, preflight
+from emocal_rl import recipe as recipes
+from emocal_rl.errors import UserError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_one_process_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    assert not launch.wanted(recipes.Launch())
+    assert launch.wanted(recipes.Launch(processes=2))
+    monkeypatch.setenv("RANK", "0")
+    assert not launch.wanted(recipes.Launch(processes=2))
+
+
+def test_the_command_of_plain_data_parallelism(tmp_path: Path) -> None:
+    words = launch.command(recipes.Launch(processes=4), tmp_path)
+    assert words[:3] == [sys.executable, "-m", "accelerate.commands.launch"]
+    assert words[-5:] == ["-m", "emocal_rl", "train", "--resume", str(tmp_path)]
+    assert "--multi_gpu" in words
+    assert words[words.index("--num_processes") + 1] == "4"
+
+
+@pytest.mark.parametrize("name", ["fsdp2", "deepspeed_zero2", "deepspeed_zero3"])
+def test_shipped_configurations_are_what_the_installed_accelerate_reads(name: str) -> None:
+    """Accelerate refuses keys it does not know when it reads a configuration."""
+    from accelerate.commands.config.config_args import ClusterConfig
+
+    config = ClusterConfig.from_yaml_file(launch.config_path(name))
+    assert config.distributed_type.value == {"fsdp2": "FSDP"}.get(name, "DEEPSPEED")
+    if name == "fsdp2":
+        assert config.fsdp_config["fsdp_version"] == 2
+    else:
+        assert config.deepspeed_config["zero_stage"] == int(name[-1])
+
+
+def test_an_unknown_configuration() -> None:
+    with pytest.raises(UserError, match=r"launch.accelerate_config: no file fsdp3; did you mean 'fsdp2'\?"):
+        launch.config_path("fsdp3")
+
+
+def test_without_gpus_a_divided_model_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "gpus", lambda: 0)
+    recipe = recipes.load("grpo_brier", ["launch.processes=2", "launch.accelerate_config=fsdp2"])
+    with pytest.raises(UserError, match="fsdp2 divides a model between GPUs, and there is none here"):
+        preflight.require(recipe)
+
+
+def test_jobs_for_clusters_name_everything(cli) -> None:  # type: ignore[no-untyped-def]
+    done = cli("train", "--recipe", "grpo_brier", "launch.processes=8", "seed=3", "--print", "slurm")
+    assert done.code == 0
+    assert "@" not in done.out.replace("#SBATCH", "")
+    assert "#SBATCH --gpus-per-node=8" in done.out
+    assert subprocess.run(["bash", "-n"], input=done.out, text=True).returncode == 0
+    sky = cli("train", "--recipe", "grpo_brier", "launch.processes=8", "--print", "skypilot").out
+    assert yaml.safe_load(sky)["resources"]["accelerators"] == "H100:8"
+
+
+def test_processes_that_were_started_together_need_a_run_directory() -> None:
+    with pytest.raises(UserError, match="add --run-dir DIR"):
+        launch.need_run_dir(None)
+
+
+def test_a_file_that_never_comes_is_not_waited_for_for_ever(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="waited 0 s for"):
+        launch.wait_for(tmp_path / "run.json", seconds=0.0)
+
+
+SMALL = ["trainer.max_steps=3", "trainer.save_steps=3", "trainer.logging_steps=1", "data.limit=24"]
+
+
+def trained(path: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if key not in ("RANK", "WORLD_SIZE")}
+    environment |= {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "emocal_rl", "train", "--recipe", "sft_reasoning", "--run-dir", str(path)]
+    return subprocess.run([*command, *SMALL, *options], env=environment, capture_output=True, text=True, timeout=500)
+
+
+def losses(path: Path) -> list[float]:
+    return [json.loads(line)["loss"] for line in (path / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.slow
+def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
+    """The same rows an update, half of them in each process: the same losses."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    trained(one, "trainer.per_device_train_batch_size=8")
+    done = trained(two, "trainer.per_device_train_batch_size=4", "launch.processes=2")
+    assert len(losses(one)) == 3
+    assert losses(two) == pytest.approx(losses(one), rel=1e-3), done.stderr
+    assert json.loads((two / "run.json").read_text())["stages"][0]["status"] == "done"
