@@ -164,6 +164,8 @@ def _without_print(arguments: Sequence[str]) -> list[str]:
 
 # what the launcher itself says when a process fails: its table names the process and the exit code
 _LAUNCHER = re.compile(r"torch[./]distributed[./](elastic|run)")
+# the trainer asks for what may turn out unneeded; nobody can do anything about it
+_NOISE = re.compile(r"Warning: find_unused_parameters=True was specified")
 _FAILED = re.compile(r"failed \(exitcode: -(\d+)\) local_rank: (\d+)")
 
 
@@ -178,7 +180,11 @@ def _forward(child: subprocess.Popen[str]) -> tuple[tuple[int, int] | None, bool
         if found and int(found[1]) not in (signal.SIGTERM, signal.SIGINT):
             killed = killed or (int(found[2]), int(found[1]))
         launchers = launchers or bool(_LAUNCHER.search(line))
-        if launchers or (line.startswith(("error: ", "warning: ", "interrupted")) and line in said):
+        if (
+            launchers
+            or _NOISE.search(line)
+            or (line.startswith(("error: ", "warning: ", "interrupted")) and line in said)
+        ):
             continue
         said.add(line)
         sys.stderr.write(line)

@@ -18,6 +18,7 @@ from emocal_rl.errors import UserError
 NEEDED = (
     "--logprobs-mode", "processed_logprobs", "--enable-scale-out",
     "--worker-extension-cls", "emocal_rl.train.vllm_worker.TakesWeights",
+    "--middleware", "emocal_rl.train.vllm_guard.KeyForAll",
 )  # fmt: skip
 ENVIRONMENT = {"VLLM_SERVER_DEV_MODE": "1"}  # the routes that take weights
 SET_HERE = ("model", "host", "port", "api_key", "logprobs_mode")
@@ -41,15 +42,15 @@ def serve(args: Namespace) -> None:
         settings = " ".join(f"{key}={value}" for key, value in ENVIRONMENT.items())
         print(f"{settings} {shlex.join(command)}")
         return
-    if importlib.util.find_spec("vllm") is None:
-        raise UserError("serve-rollouts: vLLM is not installed; pip install 'emocal-rl[vllm]'")
     if args.host not in ("127.0.0.1", "localhost", "::1") and not os.environ.get("VLLM_API_KEY"):
         raise UserError(
             f"serve-rollouts: --host {args.host} lets others on the network use the server and replace its weights; "
             "set VLLM_API_KEY here and for the trainer"
         )
+    if importlib.util.find_spec("vllm") is None:
+        raise UserError("serve-rollouts: vLLM is not installed; pip install 'emocal-rl[vllm]'")
     print(f"serve-rollouts: {shlex.join(command)}", file=sys.stderr, flush=True)
-    os.execve(sys.executable, [sys.executable, "-m", "vllm.entrypoints.cli.main", *command[1:]], _environment())
+    os.execve(sys.executable, [sys.executable, "-m", "emocal_rl.train.vllm_main", *command[1:]], _environment())
 
 
 def serve_command(model: str, host: str, port: int, options: Mapping[str, Any], gpu: bool) -> list[str]:

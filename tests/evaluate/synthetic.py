@@ -94,7 +94,7 @@ def _log(rng: np.random.Generator, stages: tuple[str, ...]) -> list[dict[str, An
                 line |= {"reward": 1.2 - 0.3 * fade + rng.normal(0, 0.05),
                          "train/brier": 0.2 + 0.06 * fade + rng.normal(0, 0.02),
                          "train/accuracy": 0.66 + rng.normal(0, 0.04), "train/confidence": 0.68 + 0.22 * fade,
-                         "train/parsed": 1 - 0.02 * fade}  # fmt: skip
+                         "train/parsed": 1 - 0.02 * fade, "time/generate": 0.6, "time/update": 0.2}  # fmt: skip
             else:
                 line |= {"loss": 0.2 + 2 * fade + rng.normal(0, 0.03), "learning_rate": 1e-3 * fade}
             lines.append(line)

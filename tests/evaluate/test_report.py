@@ -113,6 +113,13 @@ def test_the_page_says_how_much_can_be_answered(finished: tuple[Path, dict[str, 
     assert "wrong" in html.split("coverage at risk")[0]
 
 
+def test_the_seconds_of_a_step_are_shown(finished: tuple[Path, dict[str, Any]]) -> None:
+    path, metrics = finished
+    assert metrics["step_seconds"]["grpo_brier"] == pytest.approx({"generate": 0.6, "update": 0.2})
+    assert metrics["step_seconds"]["sft_confidence"] == {}
+    assert "a step 0.80 s: generate 75%, update 25%" in (path / "report.html").read_text()
+
+
 def test_a_large_gallery_is_picked_at_once() -> None:
     rows = [Record(str(i), str(i), ("a", "b"), (1, 2), "b", "", "ab"[i % 2], 0.9, 0.5, None) for i in range(20_000)]
     cards = pick(rows, {}, per_group=8)

@@ -89,7 +89,10 @@ def mounted(script: str) -> subprocess.CompletedProcess[str]:
 
 
 def can_mount(folder: Path) -> bool:
-    return shutil.which("unshare") is not None and mounted(f"mount -t tmpfs tmpfs {folder}").returncode == 0
+    return (
+        bool(shutil.which("unshare") and shutil.which("fallocate"))
+        and mounted(f"mount -t tmpfs tmpfs {folder}").returncode == 0
+    )
 
 
 def test_a_disk_that_is_full_at_a_checkpoint(tmp_path):
@@ -97,10 +100,10 @@ def test_a_disk_that_is_full_at_a_checkpoint(tmp_path):
     if not can_mount(tmp_path):
         pytest.skip("no permission to mount a small disk")
     run, out = tmp_path / "run", tmp_path.parent / "seen"
-    steps = "trainer.max_steps=4 trainer.save_steps=1 trainer.save_total_limit=9 data.limit=32"
+    steps = "trainer.max_steps=9 trainer.save_steps=1 trainer.save_total_limit=9 data.limit=32"
     script = f"""
         mount -t tmpfs -o size=320m tmpfs {tmp_path}
-        (while [ ! -e {run}/run.json ]; do sleep 0.02; done; head -c 290000000 /dev/zero > {tmp_path}/other) &
+        (while [ ! -e {run}/run.json ]; do sleep 0.02; done; fallocate -l 290000000 {tmp_path}/other) &
         "$PYTHON" -m emocal_rl train --recipe sft_reasoning --run-dir {run} {steps} && exit 9
         ls {run}/checkpoints/sft_reasoning > {out}
         rm {tmp_path}/other
@@ -113,6 +116,6 @@ def test_a_disk_that_is_full_at_a_checkpoint(tmp_path):
     assert f"make room there, then: emocal-rl train --resume {run}" in done.stderr
     names = out.read_text().split()
     assert "checkpoint-1" in names
-    assert "checkpoint-4" not in names
+    assert "checkpoint-9" not in names
     assert "model.safetensors" in names
     assert json.loads(out.with_suffix(".json").read_text())["stages"][0]["status"] == "done"

@@ -64,7 +64,7 @@ def test_the_monitored_reward_pays_the_same_and_logs_more():
 
 HEALTHY = {
     "train/levels": 5.0, "train/brier": 0.2, "train/brier_less_ece": 0.1, "train/hack_rate": 0.0, "train/parsed": 1.0,
-    "train/confidence": 0.7,
+    "train/confidence": 0.7, "sampling/sampling_logp_difference/mean": 0.01,
 }  # fmt: skip
 
 
@@ -75,6 +75,10 @@ HEALTHY = {
         ({"train/brier_less_ece": 0.001}, "confidences have gone to 0 and 1 (Brier 0.200 equals ECE)"),
         ({"train/hack_rate": 0.4}, "40% of the replies are wrong with a confidence near 0"),
         ({"train/parsed": 0.3}, "only 30% of the replies can be read"),
+        (
+            {"sampling/sampling_logp_difference/mean": 0.25},
+            "the sampler's log-probabilities are 0.25 nats a token from",
+        ),
     ],
 )
 def test_a_lasting_sign_is_said_once_and_a_passing_one_not(capsys, sign, text):

@@ -41,7 +41,7 @@ def test_a_changed_vision_tower_changes_the_rollouts(toy: VllmToy) -> None:
     """Nothing else is trained, the pictures come again: with features of the old tower the two would disagree."""
     options = {"learning_rate": 0.02, "max_steps": 3, "num_generations": 4}
     found = rows(toy.train(toy.recipe("grpo", options), only_vision))
-    assert found[0]["grad_norm"] > 0
+    assert max(row["grad_norm"] for row in found[:-1]) > 0
     assert max(map(gap, found)) < CLOSE
 
 

@@ -13,6 +13,7 @@ from emocal_rl.evaluate.intervals import measured
 from emocal_rl.evaluate.markup import document, figure, headline, paragraphs, text
 from emocal_rl.evaluate.records import RunFiles
 from emocal_rl.evaluate.selective import threshold_table
+from emocal_rl.evaluate.steps import in_words, step_seconds
 from emocal_rl.evaluate.tables import (
     COVERAGES,
     MORE,
@@ -140,16 +141,17 @@ def _facts_section(run: RunFiles) -> str:
     rows = [("command", shown), ("started", facts.get("started")), ("ended", facts.get("ended")),
             ("device", facts.get("device")), ("seed", facts.get("seed")),
             ("versions", versions), ("git", commit)]  # fmt: skip
-    rows += [(f"stage {s.get('name')}", _stage(s)) for s in facts.get("stages", []) if isinstance(s, dict)]
+    rows += [(f"stage {s.get('name')}", _stage(s, run)) for s in facts.get("stages", []) if isinstance(s, dict)]
     items = "".join(f"<dt>{text(k)}</dt><dd>{text(v)}</dd>" for k, v in rows if v not in (None, ""))
     recipe = f"<h3>Recipe</h3><pre>{text(run.recipe_text.rstrip())}</pre>" if run.recipe_text else ""
     return f'<h2>How it was made</h2><dl class="facts">{items}</dl>{recipe}'
 
 
-def _stage(stage: Mapping[str, Any]) -> str:
+def _stage(stage: Mapping[str, Any], run: RunFiles) -> str:
     seconds = stage.get("seconds")
     time = f"{number(float(seconds), 0)} s" if isinstance(seconds, int | float) else None
-    return ", ".join(str(x) for x in (stage.get("algorithm"), stage.get("status"), time) if x)
+    step = in_words(step_seconds(run.log, str(stage.get("name"))))
+    return ", ".join(str(x) for x in (stage.get("algorithm"), stage.get("status"), time, step) if x)
 
 
 def _footer(analysis: Analysis) -> str:

@@ -15,6 +15,7 @@ from emocal_rl.evaluate.findings import headline, sentences
 from emocal_rl.evaluate.gallery import Gallery, gallery
 from emocal_rl.evaluate.page import file_name, page
 from emocal_rl.evaluate.records import read_run
+from emocal_rl.evaluate.steps import step_seconds
 from emocal_rl.evaluate.tables import summary_lines
 
 __all__ = ["compare_runs", "comparison_lines", "summary_lines", "write_report"]
@@ -68,6 +69,7 @@ def _metrics(analysis: Analysis, shown: Gallery, drawn: Mapping[str, bytes]) -> 
         "splits": {name: result.as_dict() for name, result in analysis.splits.items()},
         "gallery": [card.as_dict() for card in shown.cards],
         "figures": sorted(drawn),
+        "step_seconds": {stage: step_seconds(analysis.run.log, stage) for stage in analysis.run.stages},
         "run": analysis.run.facts,
         "recipe": analysis.run.recipe_text,
     }

@@ -139,6 +139,13 @@ ALARMS = (
         lambda log: log["train/parsed"] < 0.5,
         "only {train/parsed:.0%} of the replies can be read; lower trainer.learning_rate or trainer.temperature",
     ),
+    Alarm(
+        "another_sampler",
+        lambda log: log["sampling/sampling_logp_difference/mean"] > 0.1,
+        "the sampler's log-probabilities are {sampling/sampling_logp_difference/mean:.2f} nats a token from the "
+        "trainer's, so replies come from another model than the one that is trained; look at dtype and quantization in "
+        "rollout.options, and at what rollout.servers serve, or set rollout.engine=hf",
+    ),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from transformers import PrinterCallback, TrainerCallback
 from emocal_rl.checkpoints import step_of
 from emocal_rl.data import DataSet, Row, visits
 from emocal_rl.models.lora import adapted, lora_config, save_merged
-from emocal_rl.progress import stage_progress
+from emocal_rl.progress import Tick, stage_progress
 from emocal_rl.train.faults import StopNotFinite, named
 
 if TYPE_CHECKING:
@@ -110,11 +111,18 @@ def fit(trainer: Any, stage: Stage, run: Run) -> None:
     """Train from the last complete checkpoint, or from the start, with progress and logs."""
     checkpoint = run.last_checkpoint(stage.name)
     trainer.remove_callback(PrinterCallback)  # prints whole log dictionaries; ours are in metrics.jsonl
-    with stage_progress(stage.name, int(trainer.args.max_steps), stage.algorithm, start=step_of(checkpoint)) as tick:
+    with _progress(trainer, stage, step_of(checkpoint)) as tick:
         trainer.add_callback(Recorder(run, stage.name, tick))
         trainer.add_callback(StopNotFinite(stage.name, run))
         with named(stage, run):
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+
+
+def _progress(trainer: Any, stage: Stage, start: int) -> AbstractContextManager[Tick]:
+    """The stage's progress, shown by the first process alone."""
+    if not trainer.is_world_process_zero():
+        return nullcontext(lambda done, **numbers: None)
+    return stage_progress(stage.name, int(trainer.args.max_steps), stage.algorithm, start=start)
 
 
 def save(trainer: Any, processor: Any, run: Run, stage: Stage) -> None:

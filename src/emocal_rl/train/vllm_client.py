@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ import requests
 import torch
 from requests.adapters import HTTPAdapter
 from trl.generation.vllm_client import VLLMClient
+from urllib3.exceptions import ReadTimeoutError
 from urllib3.util.retry import Retry
 
 from emocal_rl.errors import UserError
@@ -23,12 +26,21 @@ KEY = "VLLM_API_KEY"  # the variable vLLM's own server reads
 START = "start one with: emocal-rl serve-rollouts MODEL"
 
 
+class _Again(Retry):  # type: ignore[misc]
+    """Tries a connection that breaks again, but not a request that took too long."""
+
+    def increment(self, *args: Any, error: Any = None, **given: Any) -> Any:
+        if isinstance(error, ReadTimeoutError):
+            raise error
+        return super().increment(*args, error=error, **given)
+
+
 class _Patient(HTTPAdapter):  # type: ignore[misc]
     """Gives up on a request after `timeout` seconds; a connection that breaks is tried twice again."""
 
     def __init__(self, timeout: float) -> None:
         self.timeout = timeout
-        tries = Retry(total=2, backoff_factor=0.5, status=0, allowed_methods=None)
+        tries = _Again(total=2, backoff_factor=0.5, status=0, allowed_methods=None)
         super().__init__(max_retries=tries, pool_maxsize=64)
 
     def send(self, request: Any, **given: Any) -> Any:
@@ -50,12 +62,27 @@ class Client(VLLMClient):  # type: ignore[misc]
             super().__init__(base_url=base_url.rstrip("/"), group_port=group_port, connection_timeout=timeout)
 
     def check_server(self, total_timeout: float = 0.0, retry_interval: float = 1.0) -> None:
-        """TRL's waiting for a server, by requests that end."""
+        """Wait for the server to start.  TRL asks by requests without a time limit, which a silent server hangs."""
         for scheme in ("http://", "https://"):
             self.session.mount(scheme, _Patient(self.timeout))
         if key := os.environ.get(KEY):
             self.session.headers["Authorization"] = f"Bearer {key}"
-        super().check_server(total_timeout, retry_interval)
+        end, told = time.monotonic() + total_timeout, False
+        while not self._healthy():
+            if time.monotonic() >= end:
+                raise ConnectionError(self.base_url)
+            if not told:
+                print(f"rollout: waiting up to {total_timeout:g} s for the server at {self.base_url}", file=sys.stderr)
+            told = True
+            time.sleep(retry_interval)
+
+    def _healthy(self) -> bool:
+        try:
+            return bool(self.session.get(f"{self.base_url}/health").status_code == 200)
+        except requests.Timeout:
+            raise
+        except requests.ConnectionError:
+            return False
 
     def _post(self, url: str, **kwargs: Any) -> Any:
         body = kwargs.get("json") or {}
@@ -138,7 +165,7 @@ def named(url: str, timeout: float) -> Iterator[None]:
             f"rollout: the server at {url} did not answer within {timeout:g} s; look at its log, or raise "
             "rollout.timeout"
         ) from None
-    except (requests.ConnectionError, ConnectionError):
+    except (requests.ConnectionError, requests.exceptions.ChunkedEncodingError, ConnectionError):
         raise UserError(f"rollout: no server answers at {url}; {START}") from None
     except (ValueError, KeyError, TypeError, IndexError) as problem:
         raise UserError(

@@ -1,0 +1,82 @@
+"""A real `vllm serve` process over HTTP: it samples from the model that is trained, after every update."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from servers import PATIENCE, Served
+from toys import VllmToy, gap, only_vision, rows, without_clock
+
+from emocal_rl import checkpoints
+from emocal_rl.errors import UserError
+from emocal_rl.train.vllm_client import Client
+
+CLOSE = 1e-3  # nats, of the worst token; in float32
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    server = Served(tmp_path_factory.mktemp("server") / "log", key="secret")
+    os.environ["VLLM_API_KEY"] = "secret"
+    yield server
+    del os.environ["VLLM_API_KEY"]
+    server.stop()
+
+
+def rollout(served: Served, **more: Any) -> dict[str, Any]:
+    return {"engine": "vllm-server", "servers": [served.url], "timeout": PATIENCE} | more
+
+
+def test_log_probabilities_agree_after_every_update(toy: VllmToy, served: Served) -> None:
+    found = rows(toy.train(toy.recipe("grpo", rollout=rollout(served))))
+    assert len(found) == 4
+    assert max(map(gap, found)) < CLOSE
+    assert found[0]["train/parsed"] > 0.5  # the sampler answers the picture and the question
+    assert any(row["grad_norm"] > 0 for row in found)
+    assert all(row["time/sync"] > 0 for row in found)
+
+
+def test_a_changed_vision_tower_changes_the_rollouts(toy: VllmToy, served: Served) -> None:
+    """Nothing else is trained, the pictures come again: with features of the old tower the two would disagree."""
+    options = {"learning_rate": 0.02, "max_steps": 3, "num_generations": 4}
+    found = rows(toy.train(toy.recipe("grpo", options, rollout=rollout(served)), only_vision))
+    assert max(row["grad_norm"] for row in found[:-1]) > 0
+    assert max(map(gap, found)) < CLOSE
+
+
+def test_killed_it_ends_where_an_unbroken_run_ends(toy: VllmToy, served: Served) -> None:
+    whole = toy.train(toy.recipe("grpo", rollout=rollout(served)))
+    again = toy.killed_after(whole, 2)
+    assert without_clock(rows(again)) == without_clock(rows(whole))
+
+
+def test_without_the_key_nothing_opens(served: Served) -> None:
+    Client(served.url, PATIENCE, lambda: 0)  # waits until it is up
+    for path in ("collective_rpc", "reset_prefix_cache", "server_info", "v1/models"):
+        assert requests.post(f"{served.url}/{path}", timeout=PATIENCE).status_code == 401
+
+
+def test_a_server_that_dies_is_one_line_and_the_checkpoint_stays(toy: VllmToy, served: Served) -> None:
+    """The last test of this file: it kills the server once the second update is saved."""
+    kept = toy.folder / "run" / "checkpoints" / "toy" / "checkpoint-2"
+
+    def kill() -> None:
+        while not (kept / "trainer_state.json").exists() and served.process.poll() is None:
+            time.sleep(0.01)
+        os.killpg(served.process.pid, signal.SIGKILL)
+
+    threading.Thread(target=kill, daemon=True).start()
+    with pytest.raises(UserError) as error:
+        toy.train(toy.recipe("grpo", {"max_steps": 40}, rollout=rollout(served)))
+    assert error.value.lines == [
+        f"rollout: no server answers at {served.url}; start one with: emocal-rl serve-rollouts MODEL"
+    ]
+    assert checkpoints.newest_complete(Path(kept.parent)) is not None
