@@ -2,14 +2,16 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import yaml
 
-from emocal_rl import launch, preflight
+from emocal_rl import checkpoints, launch, preflight
 from emocal_rl import recipe as recipes
 from emocal_rl.errors import UserError
 
@@ -80,11 +82,18 @@ def test_a_file_that_never_comes_is_not_waited_for_for_ever(tmp_path: Path) -> N
 SMALL = ["trainer.max_steps=3", "trainer.save_steps=3", "trainer.logging_steps=1", "data.limit=24"]
 
 
-def trained(path: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def started(*arguments: str) -> subprocess.Popen[str]:
     environment = {key: value for key, value in os.environ.items() if key not in ("RANK", "WORLD_SIZE")}
     environment |= {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "emocal_rl", "train", "--recipe", "sft_reasoning", "--run-dir", str(path)]
-    return subprocess.run([*command, *SMALL, *options], env=environment, capture_output=True, text=True, timeout=500)
+    command = [sys.executable, "-m", "emocal_rl", "train", *arguments]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def trained(path: Path, *options: str) -> tuple[int, str]:
+    """Exit code and standard error."""
+    process = started("--recipe", "sft_reasoning", "--run-dir", str(path), *SMALL, *options)
+    _, said = process.communicate(timeout=500)
+    return process.returncode, said
 
 
 def losses(path: Path) -> list[float]:
@@ -96,7 +105,44 @@ def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
     """The same rows an update, half of them in each process: the same losses."""
     one, two = tmp_path / "one", tmp_path / "two"
     trained(one, "trainer.per_device_train_batch_size=8")
-    done = trained(two, "trainer.per_device_train_batch_size=4", "launch.processes=2")
-    assert len(losses(one)) == 3
-    assert losses(two) == pytest.approx(losses(one), rel=1e-3), done.stderr
+    code, said = trained(two, "trainer.per_device_train_batch_size=4", "launch.processes=2")
+    assert (code, len(losses(one))) == (0, 3)
+    assert losses(two) == pytest.approx(losses(one), rel=1e-5), said
+    assert said.count("sft_reasoning sft 3/3") == 1  # the first process alone reports
+    assert "Warning" not in said
     assert json.loads((two / "run.json").read_text())["stages"][0]["status"] == "done"
+
+
+def process_of_rank(number: int, run: Path) -> int:
+    """The process id of one rank of a run."""
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (entry / "environ").read_bytes().split(b"\0")
+            command = (entry / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if f"RANK={number}".encode() in environment and str(run).encode() in command:
+            return int(entry.name)
+    raise AssertionError(f"no process of rank {number}")
+
+
+@pytest.mark.slow
+def test_a_killed_process_stops_the_others_and_the_run_goes_on(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    options = [*SMALL, "trainer.max_steps=40", "trainer.save_steps=2", "trainer.per_device_train_batch_size=2"]
+    process = started("--recipe", "sft_reasoning", "--run-dir", str(run), *options, "launch.processes=2")
+    while not (run / "checkpoints" / "sft_reasoning" / "checkpoint-2" / "trainer_state.json").exists():
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.05)
+    os.kill(process_of_rank(1, run), signal.SIGKILL)
+    _, said = process.communicate(timeout=500)
+    assert process.returncode == 2
+    assert [line for line in said.splitlines() if line.startswith("error: ")] == [
+        "error: process 1 of 2 was killed (signal 9); the others were stopped. Is there memory enough? Continue with: "
+        f"emocal-rl train --resume {run}"
+    ]
+    assert "Traceback" not in said
+    assert checkpoints.newest_complete(run / "checkpoints" / "sft_reasoning") is not None
+    again = started("--resume", str(run))
+    _, said = again.communicate(timeout=500)
+    assert (again.returncode, losses(run)[-1] < losses(run)[0]) == (0, True), said

@@ -100,7 +100,7 @@ def test_a_disk_that_is_full_at_a_checkpoint(tmp_path):
     if not can_mount(tmp_path):
         pytest.skip("no permission to mount a small disk")
     run, out = tmp_path / "run", tmp_path.parent / "seen"
-    steps = "trainer.max_steps=9 trainer.save_steps=1 trainer.save_total_limit=9 data.limit=32"
+    steps = "trainer.max_steps=9 trainer.save_steps=1 trainer.save_total_limit=9 data.limit=32 evaluation.limit=4"
     script = f"""
         mount -t tmpfs -o size=320m tmpfs {tmp_path}
         (while [ ! -e {run}/run.json ]; do sleep 0.02; done; fallocate -l 290000000 {tmp_path}/other) &

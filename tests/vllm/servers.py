@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import requests
+
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = float(os.environ.get("EMOCAL_TEST_PATIENCE", "300"))  # seconds for the server to start, and for an answer
 
@@ -37,6 +39,18 @@ class Served:
             self.process = subprocess.Popen(
                 [*command, "max_model_len=256"], env=environment, stdout=out, stderr=out, start_new_session=True
             )
+
+    def wait(self) -> None:
+        """Until it answers."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            assert self.process.poll() is None, self.log.read_text()[-2000:]
+            try:
+                if requests.get(f"{self.url}/health", timeout=PATIENCE).status_code == 200:
+                    return
+            except requests.ConnectionError:
+                time.sleep(0.5)
+        raise AssertionError(self.log.read_text()[-2000:])
 
     def stop(self) -> None:
         """End the server and the engine process that it started."""
@@ -72,12 +86,3 @@ def answering(body: bytes, seconds: float = 0.0, status: int = 200) -> Iterator[
         stop.set()
         server.shutdown()
         server.server_close()
-
-
-def wait_until(path: Path, process: subprocess.Popen[bytes], seconds: float = PATIENCE) -> None:
-    """Wait for a file, while a process lives."""
-    end = time.monotonic() + seconds
-    while not path.exists():
-        assert process.poll() is None
-        assert time.monotonic() < end
-        time.sleep(0.05)

@@ -17,7 +17,6 @@ from toys import VllmToy, gap, only_vision, rows, without_clock
 
 from emocal_rl import checkpoints
 from emocal_rl.errors import UserError
-from emocal_rl.train.vllm_client import Client
 
 CLOSE = 1e-3  # nats, of the worst token; in float32
 
@@ -25,10 +24,13 @@ CLOSE = 1e-3  # nats, of the worst token; in float32
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     server = Served(tmp_path_factory.mktemp("server") / "log", key="secret")
-    os.environ["VLLM_API_KEY"] = "secret"
-    yield server
-    del os.environ["VLLM_API_KEY"]
-    server.stop()
+    try:
+        server.wait()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("VLLM_API_KEY", "secret")
+            yield server
+    finally:
+        server.stop()
 
 
 def rollout(served: Served, **more: Any) -> dict[str, Any]:
@@ -59,7 +61,6 @@ def test_killed_it_ends_where_an_unbroken_run_ends(toy: VllmToy, served: Served)
 
 
 def test_without_the_key_nothing_opens(served: Served) -> None:
-    Client(served.url, PATIENCE, lambda: 0)  # waits until it is up
     for path in ("collective_rpc", "reset_prefix_cache", "server_info", "v1/models"):
         assert requests.post(f"{served.url}/{path}", timeout=PATIENCE).status_code == 401
 

