@@ -2,6 +2,7 @@
 #   make train    all three stages on the embedded data, then a report      (needs no GPU)
 #   make check    lint, format, types and the fast tests                    (before every commit)
 #   make test     every test that needs no GPU
+#   make docs     the documentation as a site, docs/_build/html/index.html
 #   make bench    the main job over several seeds, compared
 #   make test-oracles    the metrics against other libraries, in an environment of its own
 #   make test-adapters   our rewards in other frameworks, called by those frameworks, in an environment of its own
@@ -18,7 +19,7 @@ BIN := $(VENV)/bin
 export MAKE_TARGET := $(or $(firstword $(MAKECMDGOALS)),train)
 SOURCES := pyproject.toml constraints.txt .ci/venv
 
-.PHONY: train test check bench test-oracles test-adapters test-vllm clean-venv
+.PHONY: train test check docs bench test-oracles test-adapters test-vllm clean-venv
 .DELETE_ON_ERROR:
 
 train: $(VENV)/.ready
@@ -32,6 +33,11 @@ check: $(VENV)/.ready-dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m pytest -q -m "not slow and not gpu" $(ARGS)
+
+# No network, and every warning is an error. The generated pages: python docs/generate.py
+docs: $(VENV)/.ready-docs
+	@$(BIN)/python -m sphinx -q -W --keep-going -j auto docs docs/_build/html $(ARGS)
+	@echo docs/_build/html/index.html
 
 bench: $(VENV)/.ready
 	@$(BIN)/python -m benchmarks.main_job $(ARGS)
@@ -76,6 +82,9 @@ $(VENV)/.ready: $(SOURCES)
 
 $(VENV)/.ready-dev: $(SOURCES)
 	@bash .ci/venv "$(PYTHON)" "$(VENV)" "[dev]" .ready-dev
+
+$(VENV)/.ready-docs: $(SOURCES)
+	@bash .ci/venv "$(PYTHON)" "$(VENV)" "[docs]" .ready-docs
 
 clean-venv:
 	rm -rf "$(VENV)"

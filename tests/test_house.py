@@ -44,10 +44,10 @@ def test_the_search_for_forbidden_calls_finds_them() -> None:
     assert calls(ROOT / "src/emocal_rl/rewards/incentive/check.py") & FORBIDDEN == {("pickle", "loads")}
 
 
-def test_the_workflow_runs_what_ci_runs() -> None:
+def test_the_workflow_runs_what_ci_runs_and_builds_the_documentation() -> None:
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text("utf-8"))
     (job,) = workflow["jobs"].values()
-    assert [step["run"] for step in job["steps"] if "run" in step] == ["bash .ci/run"]
+    assert [step["run"] for step in job["steps"] if "run" in step] == ["bash .ci/run", "make docs"]
     pythons = job["strategy"]["matrix"]["python"]
     assert f">={pythons[0]}" == PROJECT["requires-python"]
     known = [line.rpartition(" :: ")[2] for line in PROJECT["classifiers"] if "Python :: 3." in line]

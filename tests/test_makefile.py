@@ -38,7 +38,7 @@ def make(clone: Path, *arguments: str, path: str = "") -> str:
     return line
 
 
-@pytest.mark.parametrize("target", ["train", "test", "check", "bench"])
+@pytest.mark.parametrize("target", ["train", "test", "check", "docs", "bench"])
 def test_python_too_old(clone: Path, target: str) -> None:
     old = script(clone, "python3", 'echo "3.9.2 /usr/bin/python3"')
     assert make(clone, target, f"PYTHON={old}") == (

@@ -24,11 +24,10 @@ def require(recipe: Recipe) -> None:
 
 def report(recipe: Recipe) -> list[str]:
     """What `check` prints: for each stage its rows and batches, for each reward the verdict."""
-    lines = []
-    counts = _counts(recipe)
+    known = _data(recipe)
+    lines = [] if known is None else [f"data: {note}" for note in known.notes]
     for stage in recipe.stages:
-        rows = f"{counts.get(stage.split, 0)} rows" if counts is not None else "rows that are not here"
-        lines.append(f"{stage.name}: {stage.algorithm} on {rows} of {stage.split}, format {stage.format}")
+        lines.append(f"{stage.name}: {stage.algorithm} on {_count(known, stage.split)}, format {stage.format}")
         if stage.algorithm != "sft":
             sizes = [
                 *budget.arithmetic(stage, recipe.launch.processes),
@@ -44,13 +43,18 @@ def warnings(recipe: Recipe) -> list[str]:
     return [f"{stage.name}: {problem}" for stage in stages for problem in verdict_of(stage).problems]
 
 
-def _counts(recipe: Recipe) -> dict[str, int] | None:
-    """Rows of each split; None where the data are not on this machine, which `require` explains."""
+def _data(recipe: Recipe) -> data.DataSet | None:
+    """The data; None where they are not on this machine, which `require` explains."""
     try:
-        rows = data.load(recipe.data)
+        return data.load(recipe.data)
     except UserError:
         return None
-    return {name: len(rows.split(name)) for name in rows.splits}
+
+
+def _count(known: data.DataSet | None, split: str) -> str:
+    if known is None:
+        return f"rows that are not here of {split}"
+    return f"{len(known.split(split)) if split in known.splits else 0} rows of {split}"
 
 
 def reward_of(stage: Stage, factor: float = 1.0) -> Reward:

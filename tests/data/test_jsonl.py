@@ -1,7 +1,6 @@
 """Rows from a JSONL file: what is read, in whose words, and what a broken file is told."""
 
 import json
-import sys
 
 import pytest
 from PIL import Image
@@ -149,6 +148,7 @@ def test_missing_file_unknown_name_and_unknown_split(folder):
 # Other people's words
 
 
+TEXT = {key: value for key, value in GOOD.items() if key != "image"}
 TWO = {"labels": ["awe", "fear"]}
 
 
@@ -228,41 +228,20 @@ def test_a_row_is_found_by_its_id(folder):
 
 # Size
 
-MEMORY = """
-import resource, sys
-from emocal_rl.data import load
-from emocal_rl.data.check import look
-from emocal_rl.recipe import Data
-data = load(Data(name=sys.argv[1]))
-facts = look(data)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, sum(s.rows for s in facts.splits if s.name != "train"))
-"""
-
-
-def many(path, count):
-    filler = "people on a beach, " * 40
-    with path.open("w") as file:
-        for i in range(count):
-            file.write(f'{{"id": {i}, "question": "{filler}", "candidates": ["a", "b"], "votes": [{i % 5}, 3]}}\n')
-    return path
-
 
 @pytest.mark.slow
 def test_many_rows_take_little_memory(tmp_path, python):
-    """80 MB of rows; the numbers kept of a row take some 80 bytes."""
-    used = {}
-    for count in (1_000, 100_000):
-        path = many(tmp_path / f"{count}.jsonl", count)
-        done = python("-c", MEMORY, str(path))
-        assert done.code == 0, done.err
-        memory, rows = map(int, done.out.split())
-        assert rows == count
-        used[count] = memory * (1 if sys.platform == "darwin" else 1024)
-    assert path.stat().st_size > 7e7
-    assert used[100_000] - used[1_000] < 3e7
+    """80 MB of rows, of which some 100 bytes a row are kept; a million: `python -m benchmarks.data_memory`."""
+    out = tmp_path / "memory.json"
+    done = python("-m", "benchmarks.data_memory", "--rows", "100000", "--out", str(out))
+    assert done.code == 0, done.err
+    few, many = json.loads(out.read_text())["measured"]
+    assert (few["rows"], many["rows"]) == (1_000, 100_000)
+    assert many["file_bytes"] > 7e7
+    assert many["memory_bytes"] - few["memory_bytes"] < 3e7
 
 
 def test_the_reader_keeps_numbers_and_not_rows(tmp_path):
-    rows = load(Data(name=str(many(tmp_path / "some.jsonl", 2_000)))).split("train")
+    rows = read(write(tmp_path, *(TEXT | {"id": i} for i in range(2_000)))).split("train")
     assert isinstance(rows, jsonl.JsonlRows)
     assert rows.starts.itemsize * len(rows.starts) + rows.lines.itemsize * len(rows.lines) < 13 * 2_000

@@ -46,28 +46,44 @@ def fields_of(raw: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, A
     >>> fields_of({"meta": {"gold": "awe"}}, {"label": "meta.gold"})
     {'label': 'awe'}
     """
-    found = {}
-    for name in FIELDS:
-        places = (columns[name],) if name in columns else (name, *OTHERS.get(name, ()))
-        value = next((v for place in places if (v := _at(raw, place)) is not None), None)
-        if value is not None:
-            found[name] = value
-    if isinstance(found.get("image"), Sequence) and not isinstance(found["image"], str):
-        found["image"] = found["image"][0] if found["image"] else None
-    if isinstance(found.get("image"), Mapping):
-        found["image"] = found["image"].get("path")
-    if found.get("image", "") is None:
-        del found["image"]
-    if not isinstance(found.get("candidates", []), Sequence | None) or isinstance(found.get("candidates"), str):
+    found: dict[str, Any] = {}
+    for name, places in _places(tuple(columns.items())):
+        for place, deep in places:
+            value = _at(raw, deep) if deep else raw.get(place)
+            if value is not None:
+                found[name] = value
+                break
+    chat = found.pop("chat", None)
+    if "image" in found:
+        _one_image(found)
+    if "candidates" in found and not isinstance(found["candidates"], list | tuple):
         del found["candidates"]
-    chat = next((v for place in OTHERS["chat"] if isinstance(v := _at(raw, place), list)), None)
-    return {**_told(chat), **found} if chat else found
+    return {**_told(chat), **found} if isinstance(chat, list) else found
 
 
-def _at(raw: Any, place: str) -> Any:
-    for key in place.split("."):
-        raw = raw.get(key) if isinstance(raw, Mapping) else None
+@lru_cache(maxsize=16)
+def _places(columns: tuple[tuple[str, str], ...]) -> tuple[tuple[str, tuple[tuple[str, tuple[str, ...]], ...]], ...]:
+    """Field -> where to look for it: a key of the row, or the keys of objects inside one another."""
+    given = dict(columns)
+    every = {name: (given[name],) if name in given else (name, *OTHERS.get(name, ())) for name in FIELDS}
+    deep = {name: tuple((p, tuple(p.split(".")) if "." in p else ()) for p in places) for name, places in every.items()}
+    return (*deep.items(), ("chat", tuple((name, ()) for name in OTHERS["chat"])))
+
+
+def _at(raw: Any, keys: Sequence[str]) -> Any:
+    for key in keys:
+        raw = raw.get(key) if isinstance(raw, dict) else None
     return raw
+
+
+def _one_image(found: dict[str, Any]) -> None:
+    """The first of several pictures, and the path of one that is an object."""
+    image = found["image"]
+    if isinstance(image, list | tuple):
+        image = image[0] if image else None
+    found["image"] = image.get("path") if isinstance(image, dict) else image
+    if found["image"] is None:
+        del found["image"]
 
 
 def _told(chat: Sequence[Any]) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from array import array
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +109,8 @@ def entropy(counts: Sequence[float]) -> float:
     >>> entropy([3, 3, 3, 3]), entropy([5, 0])
     (2.0, 0.0)
     """
-    share = np.array([count for count in counts if count], float) / (sum(counts) or 1)
-    return abs(round(float(-(share * np.log2(share)).sum()), 4))
+    total = sum(counts) or 1
+    return abs(round(-sum(n / total * math.log2(n / total) for n in counts if n), 4))
 
 
 def look(data: DataSet, *, decode: bool = True, first: int = 10, tick: Tick = lambda done: None) -> Facts:
@@ -118,8 +120,8 @@ def look(data: DataSet, *, decode: bool = True, first: int = 10, tick: Tick = la
         split = SplitFacts(name)
         facts.splits.append(split)
         rows = data.split(name)
-        looked = parallel(_looked, rows) if decode and not _within(name, data) else ((row, (0, "")) for row in rows)
-        for row, (hashed, why) in looked:
+        looked = parallel(_looked, chunks(rows)) if decode and not _within(name, data) else map(_unlooked, chunks(rows))
+        for row, (hashed, why) in chain.from_iterable(looked):
             count(split, row, hashed)
             if why:
                 facts.unreadable.append((name, row.id, why))
@@ -137,8 +139,19 @@ def _within(name: str, data: DataSet) -> bool:
     return (name == TRAIN and STAGES[0] in data.splits) or (name in TASKS and "test" in data.splits)
 
 
-def _looked(row: Row) -> tuple[Row, tuple[int, str]]:
-    return row, _opened(row)
+def chunks(rows: Iterable[Row], size: int = 16) -> Iterator[list[Row]]:
+    """Rows in lists, so that handing them to a thread costs little beside decoding."""
+    left = iter(rows)
+    while some := list(islice(left, size)):
+        yield some
+
+
+def _looked(rows: list[Row]) -> list[tuple[Row, tuple[int, str]]]:
+    return [(row, _opened(row)) for row in rows]
+
+
+def _unlooked(rows: list[Row]) -> list[tuple[Row, tuple[int, str]]]:
+    return [(row, (0, "")) for row in rows]
 
 
 def count(split: SplitFacts, row: Row, picture: int) -> None:

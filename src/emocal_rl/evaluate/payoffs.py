@@ -27,18 +27,42 @@ def draw(reward: Reward, verdict: Verdict, path: Path, credit: str = "sequence")
     belief, without division and under group scaling; V(p), the most an honest model earns, against what giving up does.
     credit: as in `judge`; under "segment" V(p) is of the terms that the answer is credited with.
     """
-    size, distribution = Group(verdict.num_generations), reward.format.states == "distribution"
-    c, arms = _finite(*curves(reward, size, "sequence"))
+    drawn = numbers(reward, verdict, credit)
     with style():
         figure = sheet(12.0, 5.0)
         pays, says, worth = figure.subplots(1, 3)
-        numbers = {
-            "payoff": _payoffs(pays, c, arms, ("it is true", "it is not") if distribution else ("right", "wrong")),
-            "elicited": _elicited(says, reward, c, arms, size, credit),
-            "value": _value(worth, _finite(*curves(reward, size, credit))[1], verdict.hack_threshold, distribution),
-        }
+        _payoffs(pays, drawn["payoff"])
+        _elicited(says, drawn["elicited"], verdict.num_generations)
+        _value(worth, drawn["value"], verdict.hack_threshold)
         figure.suptitle(_title(reward, verdict), x=0.008, ha="left", fontsize=12.5, fontweight="bold", color=INK)
-        return save(figure, path, {"reward": repr(reward), "sound": verdict.sound, **numbers})
+        return save(figure, path, {"reward": repr(reward), "sound": verdict.sound, **drawn})
+
+
+def numbers(reward: Reward, verdict: Verdict, credit: str = "sequence") -> dict[str, dict[str, Any]]:
+    """What `draw` shows, by panel: "payoff", "elicited" (empty where every confidence pays the same) and "value"."""
+    size, distribution = Group(verdict.num_generations), reward.format.states == "distribution"
+    c, arms = _finite(*curves(reward, size, "sequence"))
+    true, false = ("it is true", "it is not") if distribution else ("right", "wrong")
+    return {
+        "payoff": {"confidence": c.tolist(), true: arms.right.tolist(), false: arms.wrong.tolist()},
+        "elicited": _said(reward, c, arms, size, credit),
+        "value": _earned(_finite(*curves(reward, size, credit))[1], distribution),
+    }
+
+
+def _said(reward: Reward, c: Array, arms: Arms, size: Group, credit: str) -> dict[str, Any]:
+    if not any(term.weight and term.rule.uses_confidence for term in reward.terms):
+        return {}
+    plain = best(expected(arms.right, arms.wrong, BELIEFS), c, BELIEFS)[0]
+    group = [[p, said] for p, said in normalised(reward, "group", size, credit).items()]
+    return {"belief": BELIEFS.tolist(), "plain": plain.tolist(), "group": group}
+
+
+def _earned(arms: Arms, distribution: bool) -> dict[str, Any]:
+    honest = {"p": BELIEFS.tolist(), "honest": value(arms, BELIEFS).tolist()}
+    if distribution:  # there the report is the answer: there is nothing to give up
+        return honest
+    return honest | {"giving_up": (arms.wrong + BELIEFS[:, None] * arms.others).max(axis=1).tolist()}
 
 
 def _finite(c: Array, arms: Arms) -> tuple[Array, Arms]:
@@ -59,45 +83,31 @@ def _dress(ax: Axes, title: str, x: str, y: str) -> None:
     ax.legend(loc="upper left", bbox_to_anchor=(-0.02, -0.14))
 
 
-def _payoffs(ax: Axes, c: Array, arms: Arms, outcomes: tuple[str, str]) -> dict[str, Any]:
+def _payoffs(ax: Axes, drawn: dict[str, Any]) -> None:
+    c, (true, false) = drawn["confidence"], [key for key in drawn if key != "confidence"]
     few = "o" if len(c) <= _FEW else ""
-    ax.plot(c, arms.right, color=AFTER, linewidth=2, marker=few, markersize=4, label=outcomes[0])
-    ax.plot(c, arms.wrong, color=BEFORE, linewidth=2, marker=few, markersize=4, dashes=(4, 1.5), label=outcomes[1])
+    ax.plot(c, drawn[true], color=AFTER, linewidth=2, marker=few, markersize=4, label=true)
+    ax.plot(c, drawn[false], color=BEFORE, linewidth=2, marker=few, markersize=4, dashes=(4, 1.5), label=false)
     _dress(ax, "What is paid", "stated confidence c", "total reward")
-    return {"confidence": c.tolist(), outcomes[0]: arms.right.tolist(), outcomes[1]: arms.wrong.tolist()}
 
 
-def _elicited(ax: Axes, reward: Reward, c: Array, arms: Arms, size: Group, credit: str) -> dict[str, Any]:
-    numbers: dict[str, Any] = {}
+def _elicited(ax: Axes, drawn: dict[str, Any], generations: int) -> None:
     ax.plot([0, 1], [0, 1], color=MUTED, linewidth=1, label="honest")
-    if any(term.weight and term.rule.uses_confidence for term in reward.terms):
-        plain = best(expected(arms.right, arms.wrong, BELIEFS), c, BELIEFS)[0]
-        group = normalised(reward, "group", size, credit)
-        label = f"with scale_rewards=group, {size.generations} generations"
-        ax.plot(BELIEFS, plain, color=AFTER, linewidth=2.2, label="as it is")
-        ax.plot([*group], [*group.values()], color=BEFORE, linewidth=1.4, marker="s", markersize=4, label=label)
-        numbers = {
-            "belief": BELIEFS.tolist(),
-            "plain": plain.tolist(),
-            "group": [[p, said] for p, said in group.items()],
-        }
+    if drawn:
+        label = f"with scale_rewards=group, {generations} generations"
+        ax.plot(drawn["belief"], drawn["plain"], color=AFTER, linewidth=2.2, label="as it is")
+        ax.plot(*zip(*drawn["group"], strict=True), color=BEFORE, linewidth=1.4, marker="s", markersize=4, label=label)
     else:
         ax.text(0.5, 0.5, "every confidence pays the same", ha="center", color=MUTED, backgroundcolor=PAPER)
     _dress(ax, "What it makes a model say", "belief p: how often it is right", "confidence that pays most")
     ax.set(ylim=(-0.02, 1.02))
-    return numbers
 
 
-def _value(ax: Axes, arms: Arms, hack: float, distribution: bool) -> dict[str, Any]:
-    honest = value(arms, BELIEFS)
-    numbers = {"p": BELIEFS.tolist(), "honest": honest.tolist()}
+def _value(ax: Axes, drawn: dict[str, Any], hack: float) -> None:
     if hack > 0:
         ax.axvspan(0, hack, color=RULE, alpha=0.6, linewidth=0, label=f"giving up pays: p below {hack:.2f}")
-    ax.plot(BELIEFS, honest, color=BOUND, linewidth=2.2, label="V(p), an honest report")
-    if not distribution:  # there the report is the answer: there is nothing to give up
-        giving_up = (arms.wrong + BELIEFS[:, None] * arms.others).max(axis=1)
-        numbers["giving_up"] = giving_up.tolist()
-        ax.plot(BELIEFS, giving_up, color=BASE, linewidth=1.5, dashes=(1.4, 1.2), label="wrong on purpose")
-    title = "What an honest report earns" if distribution else "What a better answer is worth"
+    ax.plot(drawn["p"], drawn["honest"], color=BOUND, linewidth=2.2, label="V(p), an honest report")
+    if "giving_up" in drawn:
+        ax.plot(drawn["p"], drawn["giving_up"], color=BASE, linewidth=1.5, dashes=(1.4, 1.2), label="wrong on purpose")
+    title = "What a better answer is worth" if "giving_up" in drawn else "What an honest report earns"
     _dress(ax, title, "success probability p", "most that can be earned")
-    return numbers

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import logging
+import sys
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -45,7 +46,9 @@ def train(recipe: Recipe, run: Run) -> dict[str, Any]:
     quieten()
     use_threads(recipe.model.threads)
     data = load_data(recipe.data)
-    run.update(bounds={split: data.bounds(split) for split in recipe.evaluation.splits})
+    run.update(bounds={split: data.bounds(split) for split in recipe.evaluation.splits}, data=list(data.notes))
+    for note in data.notes:
+        print(f"warning: data: {note}", file=sys.stderr)
     start = recipe.model.checkpoint or recipe.model.name
     for stage in recipe.stages:
         if not run.stage_done(stage.name):
