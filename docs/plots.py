@@ -20,7 +20,7 @@ def picture(numbers: dict[str, dict[str, Any]]) -> str:
     """What `evaluate.payoffs.numbers` found, as three panels in one SVG."""
     panels = [_paid(numbers["payoff"]), _said(numbers["elicited"]), _worth(numbers["value"])]
     drawn = "".join(_panel(LEFT + i * (WIDTH + GAP), *panel) for i, panel in enumerate(panels))
-    width, height = LEFT + 3 * (WIDTH + GAP) - GAP + 20, TOP + HEIGHT + 64
+    width, height = LEFT + 3 * (WIDTH + GAP) - GAP + 20, TOP + HEIGHT + 76
     style = f'font-family="sans-serif" font-size="10" fill="{INK}"'
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" '
@@ -58,12 +58,13 @@ def _panel(left: float, title: str, across: str, curves: list[Curve]) -> str:
     parts += [_text(left, TOP - 9, title, "start", bold=True)]
     parts += [_text(left + share * WIDTH, bottom + 13, f"{share:g}", "middle") for share in (0, 0.5, 1)]
     parts += [_text(left - 4, y, _short(at), "end") for at, y in ((high, TOP + 8), (low, bottom))]
-    parts += [_text(right, bottom + 26, across, "end")]
+    parts += [_text(right, bottom + 25, across, "end")]
     for row, (legend, colour, dashes, xs, ys) in enumerate(curves):
         points = [(left + x * WIDTH, bottom - (y - low) / (high - low) * HEIGHT) for x, y in zip(xs, ys, strict=True)]
         parts += [_line(thinned(points), colour, dashes)]
-        parts += [_line([(left, bottom + 26 + 11 * row), (left + 16, bottom + 26 + 11 * row)], colour, dashes)]
-        parts += [_text(left + 20, bottom + 29.5 + 11 * row, legend, "start")]
+        key = bottom + 38 + 11 * row
+        parts += [_line([(left, key), (left + 16, key)], colour, dashes)]
+        parts += [_text(left + 20, key + 3.5, legend, "start")]
     return "\n".join(parts) + "\n"
 
 
@@ -73,7 +74,7 @@ def _text(x: float, y: float, text: str, anchor: str, bold: bool = False) -> str
 
 
 def _short(value: float) -> str:
-    return f"{value:.2g}".replace("-0", "0") if abs(value) < 1e-12 else f"{value:.2g}"
+    return f"{value + 0.0:.2g}"  # the sum makes -0.0 a plain 0
 
 
 def _line(points: Sequence[Point], colour: str, dashes: str) -> str:

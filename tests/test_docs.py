@@ -31,6 +31,11 @@ def test_generated_pages_are_what_the_code_says(python: Callable[..., Any], tmp_
     assert sorted(stale) == [], "docs/ is not what the code says; write it again: python docs/generate.py"
 
 
+def test_the_examples_of_the_plots_run(python: Callable[..., Any]) -> None:
+    done = python("-m", "doctest", str(DOCS / "plots.py"))
+    assert (done.code, done.out) == (0, ""), done.out + done.err
+
+
 def _same(made: Path | None, kept: Path) -> bool:
     return made is not None and kept.is_file() and made.read_text("utf-8") == kept.read_text("utf-8")
 
