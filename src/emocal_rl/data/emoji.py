@@ -26,8 +26,8 @@ MIN_VOTES = 10  # fewer, and the observed share of the top label overstates how 
 
 # The split rule: who drew a picture decides what it may be used for, and a fifth of the emojis is never trained on.
 STAGE_OF_STYLE = {
-    "noto": "stage_one", "twemoji": "stage_one", "fxemoji": "stage_one",
-    "emojione": "stage_two", "emojione-mono": "stage_two", "streamline": "stage_two",
+    "noto": "stage_one", "twemoji": "stage_one", "fxemoji": "stage_three",
+    "emojione": "stage_two", "emojione-mono": "stage_three", "streamline": "stage_three",
 }  # fmt: skip
 TRAIN_STYLES = tuple(STAGE_OF_STYLE)
 HELD_STYLES = ("noto-v1", "emojione-v1")
