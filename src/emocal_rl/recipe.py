@@ -253,6 +253,9 @@ class Stage(_Part):
     digit_entropy: float = Field(default=0.0, ge=0)
     """With `credit: exact`: what a nat of entropy of each digit of the confidence is worth, beside the rule's pay.
     Keeps confidences from becoming one number before they can differ between pictures."""
+    exact_answer: bool = False
+    """With `credit: exact`: the choice between the row's candidates is learnt from its expected reward as well, where
+    the first token of the answer makes it."""
     segment_weights: SegmentWeights | None = None
     """With `credit: segment` or `exact`: how much the gradient of each segment counts; null for 1 each."""
     calibration_target: Literal["outcome", "leave_one_out", "mixed"] = "outcome"

@@ -194,8 +194,9 @@ def _stage_problems(stage: dict[str, Any]) -> Iterator[tuple[Path, str]]:
         yield ("labels",), "only sft imitates confidence labels; remove the key"
     if algorithm == "sft" and stage.get("credit", "sequence") != "sequence":
         yield ("credit",), "sft imitates and credits nothing; remove the key"
-    if stage.get("digit_entropy") and stage.get("credit") != "exact":
-        yield ("digit_entropy",), "only credit: exact has it; remove the key, or set credit: exact"
+    for key in ("digit_entropy", "exact_answer"):
+        if stage.get(key) and stage.get("credit") != "exact":
+            yield (key,), "only credit: exact has it; remove the key, or set credit: exact"
     yield from _unused(algorithm, stage)
     yield from _rollout_problems(algorithm, stage.get("rollout"))
     yield from _advantage_problems(algorithm, stage.get("credit", "sequence"), trainer)

@@ -58,7 +58,7 @@ def trainer(reward: TrlReward, tokenizer, scale: str = "none", size: int = 2) ->
     """One with what its advantages read, and nothing else."""
     bare = object.__new__(ExactGRPOTrainer)
     bare.reward_funcs, bare.processing_class = [reward], SimpleNamespace(tokenizer=tokenizer)
-    bare.scale_rewards, bare.num_generations = scale, size
+    bare.scale_rewards, bare.num_generations, bare._answers = scale, size, False
     bare.accelerator, bare._weights = SimpleNamespace(num_processes=1), {"answer": 1.0, "confidence": 1.0}
     bare._digits = torch.tensor(tokenizer.convert_tokens_to_ids(list(DIGITS)))
     return bare

@@ -86,7 +86,9 @@ class TrlReward:
         """
         self.reward, self.annotator_seed = reward, annotator_seed
         self.held_out, self.generations = held_out, generations
-        self.last: list[Scored] = []  # of the latest call: what segment credit and record files need
+        # of the latest call: what segment credit, exact credit and record files need
+        self.last: list[Scored] = []
+        self.targets: list[dict[str, Any]] = []
         self.__name__ = reward.__name__
 
     def __call__(
@@ -111,6 +113,7 @@ class TrlReward:
                 self._judged(target, [self.annotator_seed, step, *self._place(i, name)])
                 for i, (target, name) in enumerate(zip(targets, names, strict=True))
             ]
+        self.targets = targets
         scored = self.last = self.reward(completions, targets, self._groups(len(targets)))
         if log_metric is not None:
             for name, value in monitor(scored).items():

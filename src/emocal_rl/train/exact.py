@@ -24,6 +24,7 @@ from emocal_rl.rewards import Reward, Rule, Scored
 from emocal_rl.rewards.rules.core import extrapolated
 from emocal_rl.rewards.scoring import group_sums
 from emocal_rl.train.credit import EPSILON, SegmentGRPOTrainer, parts, token_range
+from emocal_rl.train.exact_answer import choice, expected_pay, stacked
 
 DIGITS = "0123456789"
 DECIDED = 2  # decimals; a third one changes what is paid by less than its entropy is worth
@@ -98,14 +99,15 @@ class ExactGRPOTrainer(SegmentGRPOTrainer):
     Args:
         digit_entropy: what a nat of entropy of a decision is worth, in units of the scoring rule.  It keeps the
             decisions open until they have learnt to differ between prompts.
+        exact_answer: credit the choice between the row's candidates in the same way.
 
     Raises:
         UserError: the tokenizer does not write a confidence digit by digit.
     """
 
-    def __init__(self, *args: Any, digit_entropy: float = 0.0, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, digit_entropy: float = 0.0, exact_answer: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._entropy = digit_entropy
+        self._entropy, self._answers = digit_entropy, exact_answer
         tokenizer = tokenizer_of(self.processing_class)
         require_digits(tokenizer)
         self._digits = torch.tensor(tokenizer.convert_tokens_to_ids(list(DIGITS)), device=self.accelerator.device)
@@ -124,7 +126,20 @@ class ExactGRPOTrainer(SegmentGRPOTrainer):
                 following = ids[column + 1 : column + 2]
                 ends[row, column + 1 : column + 2] = not set(following) & digits
         output["digit_pay"], output["digit_end"] = pay.to(advantages.device), ends.to(advantages.device)
+        if self._answers:
+            self._add_choices(output, advantages)
         return advantages
+
+    def _add_choices(self, output: Any, advantages: Any) -> None:
+        """Write the decisions between candidates into `output`, and clear their tokens' advantages (B, T)."""
+        scorer, tokenizer = self.reward_funcs[0], tokenizer_of(self.processing_class)
+        rows = zip(scorer.last, scorer.targets, output["completion_ids"].tolist(), strict=True)
+        choices = [choice(scorer.reward, *row, tokenizer, self._decode) for row in rows]
+        for row, one in enumerate(choices):
+            if one:
+                advantages[row, one.column] = 0.0
+        made = stacked(choices, self._deviations(scorer.last, 0))
+        output |= {name: value.to(advantages.device) for name, value in made.items()}
 
     def _pays(self) -> list[Callable[[np.ndarray], np.ndarray]]:
         """For each reply, what every confidence (N,) would have paid it."""
@@ -149,18 +164,22 @@ class ExactGRPOTrainer(SegmentGRPOTrainer):
             if len(tokens) == 1 and ids[tokens.start] == self._digits[int(number[place])]:
                 yield tokens.start, pays(confidences) - worst
 
-    def _deviations(self, scored: list[Scored]) -> np.ndarray:
-        """What to divide each reply's pay by: 1, or the deviation within its group or the batch (`scale_rewards`).
+    def _deviations(self, scored: list[Scored], part: int = 1) -> np.ndarray:
+        """What to divide each reply's pay for its outcome (part 0) or its confidence (1) by.
+
+        That is 1, or the deviation within its group or the batch (`scale_rewards`).
 
         A group that was paid the same throughout teaches nothing then, as in TRL, where its advantages are zero.
         """
-        stated = np.array([parts(row, self.reward_funcs[0].reward)[1] for row in scored])
+        stated = np.array([parts(row, self.reward_funcs[0].reward)[part] for row in scored])
         return self._over_all(lambda values: deviations(values, self.num_generations, self.scale_rewards), stated)
 
     def _compute_loss(self, model: Any, inputs: Any) -> Any:
         with self._states(model) as seen:
             loss = super()._compute_loss(model, inputs)
-        return loss - self._weights["confidence"] * self._expected_pay(model, torch.cat(seen), inputs)
+        states = torch.cat(seen)
+        loss = loss - self._weights["confidence"] * self._expected_pay(model, states, inputs)
+        return loss - self._weights["answer"] * self._expected_choice(model, states, inputs) if self._answers else loss
 
     @contextmanager
     def _states(self, model: Any) -> Iterator[list[Any]]:
@@ -186,6 +205,13 @@ class ExactGRPOTrainer(SegmentGRPOTrainer):
         value = among.exp() * (pay[row, column] - self._entropy * among)
         total = value.sum() + share.sum() + self._ending(model, states, inputs).sum()
         return total / (len(pay) * self.current_gradient_accumulation_steps)
+
+    def _expected_choice(self, model: Any, states: Any, inputs: Any) -> Any:
+        """The same of the choice between candidates."""
+        (row,) = torch.nonzero(inputs["answer_column"] >= 0, as_tuple=True)
+        chances = self._log_chances(model, states, inputs, row, inputs["answer_column"][row])
+        total = expected_pay(chances, inputs["answer_tokens"][row], inputs["answer_pay"][row]).sum()
+        return total / (len(inputs["answer_pay"]) * self.current_gradient_accumulation_steps)
 
     def _ending(self, model: Any, states: Any, inputs: Any) -> Any:
         """Log-chance of each token that ends a number, (N,)."""

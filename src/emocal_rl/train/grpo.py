@@ -23,7 +23,8 @@ def grpo_plan(stage: Stage) -> Plan:
     """The trainer of the stage's credit.  Advantages are not divided by the group's deviation unless it says so."""
     from trl import GRPOConfig
 
-    extra: dict[str, Any] = {"digit_entropy": stage.digit_entropy} if stage.credit == "exact" else {}
+    exact = {"digit_entropy": stage.digit_entropy, "exact_answer": stage.exact_answer}
+    extra: dict[str, Any] = exact if stage.credit == "exact" else {}
     if stage.segment_weights:
         extra["segment_weights"] = stage.segment_weights.model_dump()
     return Plan(TRAINERS[stage.credit], GRPOConfig, {"scale_rewards": "none"} | stage.trainer, extra)
