@@ -25,6 +25,7 @@ CANDIDATES = {2: ("negative", "positive"), 3: ("negative", "neutral", "positive"
 MIN_VOTES = 10  # fewer, and the observed share of the top label overstates how much people agree
 
 # The split rule: who drew a picture decides what it may be used for, and a fifth of the emojis is never trained on.
+# Stage three has most pictures: which of them deserve a confidence is harder to learn than what words to say.
 STAGE_OF_STYLE = {
     "noto": "stage_one", "twemoji": "stage_one", "fxemoji": "stage_three",
     "emojione": "stage_two", "emojione-mono": "stage_three", "streamline": "stage_three",
@@ -49,9 +50,9 @@ def held_out(codepoint: str) -> bool:
 def split_of(codepoint: str, style: str) -> str | None:
     """The one split a picture belongs to, by emoji AND style (None: used nowhere).
 
-    * stages one and two learn from the training styles;
-    * each training emoji has one of the two held styles in stage three and the other one in validation, so a validation
-      picture is never trained on, in any stage;
+    * each training style belongs to one stage;
+    * each training emoji has one of the two held styles in stage three as well, and the other one in validation, so a
+      validation picture is never trained on, in any stage;
     * the test styles are seen in no training and no choice; the test emojis come in the styles that were trained on.
     """
     if held_out(codepoint):

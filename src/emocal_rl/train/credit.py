@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from emocal_rl.models.load import tokenizer_of
 from emocal_rl.rewards import Reward, Scored
 
 EPSILON = 1e-4  # added to a deviation before dividing by it, as TRL does
+DECODED = 4096  # decodings kept at a time: some dozen a reply, those of a few batches
 
 
 def parts(scored: Scored, reward: Reward) -> tuple[float, float]:
@@ -151,4 +153,10 @@ class SegmentGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         return np.asarray(whole[first : first + len(columns[0])])
 
     def _decode(self, ids: Sequence[int]) -> str:
-        return str(tokenizer_of(self.processing_class).decode(ids, skip_special_tokens=True))
+        return self._decoded(tuple(ids))
+
+    @cached_property
+    def _decoded(self) -> Callable[[tuple[int, ...]], str]:
+        """The text of some first tokens of a reply; its spans ask for the same ones again and again."""
+        tokenizer = tokenizer_of(self.processing_class)
+        return lru_cache(DECODED)(lambda part: str(tokenizer.decode(list(part), skip_special_tokens=True)))
