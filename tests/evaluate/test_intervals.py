@@ -48,6 +48,16 @@ def test_independent_rows_pooled_into_cells_resample_as_rows_do() -> None:
         assert a.std() == pytest.approx(b.std(), rel=0.06), name
 
 
+def test_rows_of_two_tasks_are_not_pooled_though_they_look_the_same() -> None:
+    c, y = np.full(200, 0.8), np.tile([1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0], 25)
+    tasks = ["a" if i % 8 < 4 else "b" for i in range(200)]
+    changed = Sample.of(np.where(np.array(tasks) == "a", 0.75, 0.25), y)  # what a fit by task makes of them
+    pooled = Resampler.independent(Sample.of(c, y), tasks=tasks, resamples=4000).replicates(changed, ["brier"])
+    rows = Resampler.clustered(np.arange(200), resamples=4000).replicates(changed, ["brier"])
+    assert pooled["brier"].std() == pytest.approx(rows["brier"].std(), rel=0.05)
+    assert pooled["brier"].mean() == pytest.approx(0.1875, abs=0.002)
+
+
 def test_clusters_widen_the_interval_when_they_err_together() -> None:
     c = np.repeat(np.random.default_rng(2).uniform(0.3, 0.9, 100).round(1), 5)
     y = np.repeat((np.random.default_rng(3).random(100) < 0.6).astype(float), 5)

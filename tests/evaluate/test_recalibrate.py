@@ -9,7 +9,8 @@ from sklearn.linear_model import LogisticRegression
 
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate import metrics as m
-from emocal_rl.evaluate.recalibrate import CALIBRATORS, fit
+from emocal_rl.evaluate.cells import Sample
+from emocal_rl.evaluate.recalibrate import CALIBRATORS, fit, fit_by_task
 
 
 def overconfident(seed: int, n: int = 600) -> tuple[np.ndarray, np.ndarray]:
@@ -103,6 +104,28 @@ def test_histogram_leaves_empty_bins_alone() -> None:
 def test_venn_abers_by_hand() -> None:
     # One value, 3 of 4 right. With the new row wrong 3/5, right 4/5: .8 / (1 - .6 + .8).
     assert fit("venn_abers", [0.9] * 4, [1, 1, 1, 0])([0.9])[0] == pytest.approx(0.8 / 1.2)
+
+
+def test_by_task_is_the_fit_of_that_tasks_rows_and_pooled_elsewhere() -> None:
+    c, y = overconfident(5, n=300)
+    tasks = [("a", "b", None)[i % 3] for i in range(300)]
+    c[1::3] = np.nan  # nothing to fit on for b
+    for name in CALIBRATORS:
+        found = fit_by_task(name, Sample.of(c, y), tasks)
+        assert set(found.tasks) == {"a"}
+        asked = np.array([0.35, 0.9])
+        stated = ~np.isnan(c)
+        assert found(asked, ["a", "a"]) == pytest.approx(fit(name, c[::3], y[::3])(asked))
+        assert found(asked, ["b", None]) == pytest.approx(fit(name, c[stated], y[stated])(asked))
+    assert np.isnan(found([None], ["a"])).all()
+
+
+def test_a_task_of_one_class_says_so() -> None:
+    found = fit_by_task("platt", Sample.of([0.9, 0.8, 0.7, 0.6], [1, 1, 0, 1]), ["a", "a", "b", "b"])
+    assert (
+        found.note == "task a: platt: all validation answers are of one class, so the confidences are left as they are"
+    )
+    assert found([0.9], ["a"]).tolist() == [0.9]
 
 
 def test_mistakes_are_one_clear_line() -> None:

@@ -221,3 +221,33 @@ def test_a_report_has_a_section_for_every_task_or_split(tmp_path: Path, cli: Cal
     numbers = json.loads((tmp_path / "b" / "report" / "metrics.json").read_text())
     assert numbers["fitted_on"] == "validation"
     assert "after+isotonic" in numbers["splits"]["test"]["systems"]
+
+
+def test_recalibration_is_fitted_pooled_and_on_every_task(tmp_path: Path, cli: Callable[..., Any]) -> None:
+    """Confidence 0.8 everywhere; right 3 times of 4 in task a and once in b. Task c is not in the validation rows."""
+    right = {"a": (1, 1, 1, 0), "b": (1, 0, 0, 0)}
+    lines = [
+        {"id": f"{split}-{task}-{i}", "label": "joy", "candidates": ["joy", "fear"], "confidence": 0.8,
+         "answer": "joy" if hit else "fear", "task": task, "split": split}
+        for split in ("validation", "test") for task in right for i, hit in enumerate(right[task] * 10)
+    ]  # fmt: skip
+    lines += [{**line, "id": f"c-{i}", "task": "c", "split": "new"} for i, line in enumerate(lines[:4])]
+    file = written(tmp_path / "s.jsonl", *lines)
+    done = cli("score", str(file), "--out", str(tmp_path / "o"), "--report", "--resamples", "200")
+    assert (done.code, done.err) == (0, "")
+    numbers = json.loads((tmp_path / "o" / "report" / "metrics.json").read_text())
+    systems = numbers["splits"]["test"]["systems"]
+    brier = {key: round(system["metrics"]["brier"]["value"], 6) for key, system in systems.items()}
+    assert brier["after"] == 0.34  # (0.75 * 0.04 + 0.25 * 0.64 + 0.25 * 0.04 + 0.75 * 0.64) / 2
+    for name in ("constant", "histogram", "isotonic", "platt", "beta"):
+        assert brier[f"after+{name}"] == pytest.approx(0.25, abs=1e-5)
+        assert brier[f"after+{name}/task"] == pytest.approx(0.1875, abs=1e-5)
+    assert systems["after+isotonic/task"]["label"] == "s + isotonic, per task"
+    assert {"after+temperature/task", "after+venn_abers/task"} <= set(systems)
+    assert not [key for key in numbers["splits"]["new"]["systems"] if key.endswith("/task")]
+    [said] = [line for line in numbers["findings"] if line.startswith("Test: against its own")]
+    assert "strongest recalibration (" in said
+    assert ", per task, Brier 0.188) the model is worse in Brier (+0.15" in said
+    page = (tmp_path / "o" / "report" / "report.html").read_text()
+    assert "+ isotonic, per task" in page
+    assert "those per task on the task" in page

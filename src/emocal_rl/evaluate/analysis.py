@@ -58,7 +58,8 @@ class SplitResult:
     ids: tuple[str, ...]
     clusters: tuple[str, ...]
     systems: Mapping[str, System]
-    differences: Mapping[str, Mapping[str, Difference]]  # "before", "before+isotonic", ... -> after minus that
+    differences: Mapping[str, Mapping[str, Difference]]  # "before", "before+isotonic", ... or, without
+    # a before, "after+isotonic", ... -> after minus that
     closed: tuple[float, float | None, float | None] | None
     resampler: Resampler
     distributions: Mapping[str, Mapping[str, Metric]]  # of stated distributions: "before", "after", "bayes", ...
@@ -123,7 +124,7 @@ def analyse(run: RunFiles, resamples: int | None = None, seed: int | None = None
     fit_split = fitting_split(run, recipe)
     calibrators = {
         "before": fitted(run.get(run.before, fit_split), BEFORE_CALIBRATORS),
-        "after": fitted(run.get(after, fit_split), AFTER_CALIBRATORS),
+        "after": fitted(run.get(after, fit_split), AFTER_CALIBRATORS if run.before else BEFORE_CALIBRATORS),
     }
     splits, notes = {}, _notes(run, fit_split, calibrators)
     for split in run.splits:
@@ -196,7 +197,7 @@ def _resampler(run: RunFiles, split: str, ids: Sequence[str], lead: Records, res
     """One for all systems of the split, which pairs them."""
     found = [r.aligned(ids).sample for s in run.stages if (r := run.get(s, split)) is not None and set(ids) <= r.ids]
     found += [bayes_sample(lead.votes)] if lead.votes is not None else []
-    return Resampler.of(lead.clusters, *found, resamples=resamples, seed=seed)
+    return Resampler.of(lead.clusters, *found, tasks=lead.tasks, resamples=resamples, seed=seed)
 
 
 def _common(after: Records | None, before: Records | None, split: str, notes: list[str]) -> list[str]:
@@ -225,7 +226,8 @@ def _differences(table: Mapping[str, System], resampler: Resampler) -> dict[str,
     after = table.get("after")
     if after is None or after.sample is None:
         return {}
-    rivals = [s for k, s in table.items() if k == "before" or k.startswith("before+")]
+    lead = "before" if "before" in table else "after"  # without a before the model must beat its own recalibration
+    rivals = [s for k, s in table.items() if k == "before" or k.startswith(f"{lead}+")]
     return {s.key: _against(s.sample, s, after, resampler) for s in rivals if s.sample is not None}
 
 

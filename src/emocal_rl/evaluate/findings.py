@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from emocal_rl.evaluate.analysis import Analysis, SplitResult, split_label
 from emocal_rl.evaluate.compare import Difference
-from emocal_rl.evaluate.systems import CALIBRATOR_LABELS
+from emocal_rl.evaluate.systems import calibrator_label
 
 NAMES = {"brier": "Brier", "auroc": "AUROC", "ece_10": "ECE", "accuracy": "accuracy"}
 
@@ -90,19 +90,25 @@ def _without_confidence(result: SplitResult, where: str) -> str:
 
 
 def posthoc(result: SplitResult) -> str | None:
-    """Does the trained model beat recalibrating the model before it, and in what? None without such rows."""
-    rivals = {k: d for k, d in result.differences.items() if k.startswith("before+") and "brier" in d}
+    """Does the trained model beat recalibrating the model before it, and in what? None without such rows.
+
+    Where there is no model before, the same question about recalibrating the model itself.
+    """
+    rivals = {k: d for k, d in result.differences.items() if "+" in k and "brier" in d}
     if not rivals:
         return None
     best = min(rivals, key=lambda k: rivals[k]["brier"].first)
-    label = CALIBRATOR_LABELS.get(best.partition("+")[2], best)
+    role, _, name = best.partition("+")
+    trained = role == "before"
+    rival = "the strongest post-hoc baseline of the model before" if trained else "its own strongest recalibration"
+    subject = "training" if trained else "the model"
     won, lost, open_ = (_verdicts(rivals[best], kind) for kind in (True, False, None))
     parts = [f"better in {_join(won)}"] if won else []
     parts += [f"worse in {_join(lost)}"] if lost else []
     parts += [f"not demonstrably different in {_join(open_)}"] if open_ else []
-    start = f"{split_label(result.name).capitalize()}: against the strongest post-hoc baseline of the model before"
-    baseline = f"({label}, Brier {number(rivals[best]['brier'].first)})"
-    return f"{start} {baseline} training is {'; '.join(parts)}. {_every(rivals)}"
+    start = f"{split_label(result.name).capitalize()}: against {rival}"
+    baseline = f"({calibrator_label(name)}, Brier {number(rivals[best]['brier'].first)})"
+    return f"{start} {baseline} {subject} is {'; '.join(parts)}. {_every(rivals)}"
 
 
 def _verdicts(differences: Mapping[str, Difference], kind: bool | None) -> list[str]:

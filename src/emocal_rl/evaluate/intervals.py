@@ -48,19 +48,32 @@ class Resampler:
         return cls(unit, np.full(units, 1 / units), units, np.ones(units), resamples, seed)
 
     @classmethod
-    def of(cls, clusters: Sequence[Any], *samples: Sample, resamples: int = 2000, seed: int = 0) -> Resampler:
+    def of(
+        cls,
+        clusters: Sequence[Any],
+        *samples: Sample,
+        tasks: Sequence[Any] | None = None,
+        resamples: int = 2000,
+        seed: int = 0,
+    ) -> Resampler:
         """Resample clusters where some hold several rows, else rows, which is the same and takes a million of them.
 
-        samples: everything that will be measured with it, up to changes of confidence that depend on nothing else.
+        samples: everything that will be measured with it, up to changes of confidence that depend on nothing else but
+        the rows' tasks.
         """
         if len(set(clusters)) < len(clusters):
             return cls.clustered(clusters, resamples, seed)
-        return cls.independent(*samples, resamples=resamples, seed=seed)
+        return cls.independent(*samples, tasks=tasks, resamples=resamples, seed=seed)
 
     @classmethod
-    def independent(cls, *samples: Sample, resamples: int = 2000, seed: int = 0) -> Resampler:
-        """Resample rows; rows that are identical in all the given samples are pooled first."""
+    def independent(
+        cls, *samples: Sample, tasks: Sequence[Any] | None = None, resamples: int = 2000, seed: int = 0
+    ) -> Resampler:
+        """Resample rows; rows of one task (where given) that are identical in all given samples are pooled first."""
         unit = np.zeros(len(samples[0]), np.int64)
+        if tasks is not None:
+            numbers = {task: number for number, task in enumerate(dict.fromkeys(tasks))}
+            unit = np.fromiter((numbers[task] for task in tasks), np.int64, len(tasks))
         for sample in samples:
             for code in (sample.index[1] + 1, _codes(sample.correct), sample.readable.astype(np.int64)):
                 unit = _relabelled(unit * (int(code.max()) + 1) + code)

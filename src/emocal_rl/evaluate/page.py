@@ -14,6 +14,7 @@ from emocal_rl.evaluate.markup import document, figure, headline, paragraphs, te
 from emocal_rl.evaluate.records import RunFiles
 from emocal_rl.evaluate.selective import threshold_table
 from emocal_rl.evaluate.steps import in_words, step_seconds
+from emocal_rl.evaluate.systems import BY_TASK
 from emocal_rl.evaluate.tables import (
     COVERAGES,
     MORE,
@@ -87,9 +88,11 @@ def _table_section(analysis: Analysis) -> str:
 
 def _fitted(analysis: Analysis) -> str:
     split = analysis.fit_split
-    return (
-        f"they were fitted on {split_label(split)}" if split else "there are none here, for want of a split to fit on"
-    )
+    if not split:
+        return "there are none here, for want of a split to fit on"
+    per_task = any(key.endswith(BY_TASK) for result in analysis.tests for key in result.systems)
+    alone = ", those per task on the task's own rows, or on all where it has none there" if per_task else ""
+    return f"they were fitted on {split_label(split)}{alone}"
 
 
 def _split_tables(result: SplitResult) -> str:

@@ -46,6 +46,30 @@ class Recalibration:
         return out
 
 
+@dataclass(frozen=True)
+class ByTask:
+    """One method fitted on every task by itself, and pooled for the rows of a task that could not be fitted on."""
+
+    name: str
+    pooled: Recalibration
+    tasks: Mapping[str, Recalibration]
+
+    def __call__(self, confidence: ArrayLike | Sequence[Any], tasks: Sequence[str | None]) -> Array:
+        """Recalibrated confidences (n,) in [0, 1] of rows of these tasks (n); NaN stays NaN."""
+        c = as_confidence(confidence)
+        out, named = self.pooled(c), np.asarray(tasks, dtype=object)
+        for task, own in self.tasks.items():
+            at = named == task
+            out[at] = own(c[at])
+        return out
+
+    @property
+    def note(self) -> str | None:
+        """Where a task's fit fell back, in one line, else None."""
+        fallen = [f"task {task}: {own.note}" for task, own in self.tasks.items() if own.note]
+        return "; ".join(fallen) or None
+
+
 Fitter = Callable[[Cells], Recalibration]
 CALIBRATORS: dict[str, Fitter] = {}
 
@@ -77,6 +101,23 @@ def fit_sample(name: str, sample: Sample) -> Recalibration:
     if not cells.values.size:
         raise UserError(f"calibrator {name!r}: no validation row states a confidence, nothing to fit on")
     return CALIBRATORS[name](cells)
+
+
+def fit_by_task(name: str, sample: Sample, tasks: Sequence[str | None]) -> ByTask:
+    """As ``fit_sample``, once for every task among the rows (n) that has a row with a confidence, and once pooled.
+
+    >>> by_task = fit_by_task("constant", Sample.of([0.9, 0.8, 0.7, 0.7], [1, 1, 0, 1]), ["a", "a", "b", "b"])
+    >>> by_task([0.6, 0.6, 0.6], ["a", "b", "new"]).tolist()
+    [1.0, 0.5, 0.75]
+    """
+    named, stated = np.asarray(tasks, dtype=object), ~np.isnan(sample.confidence)
+    found = {}
+    for task in dict.fromkeys(t for t in tasks if t is not None):
+        at = (named == task) & stated
+        if at.any():
+            own = Sample(sample.confidence[at], sample.correct[at], sample.readable[at])
+            found[task] = fit_sample(name, own)
+    return ByTask(name, fit_sample(name, sample), found)
 
 
 def _one_class(cells: Cells) -> bool:

@@ -33,6 +33,7 @@ class Record:
     correct: float
     fault: str | None
     distribution: Mapping[str, float] | None = None
+    task: str | None = None
 
     @property
     def majority(self) -> str | None:
@@ -80,6 +81,11 @@ class Records:
         return [r.cluster for r in self.rows]
 
     @property
+    def tasks(self) -> list[str | None]:
+        """The task of each row; None where the file names none."""
+        return [r.task for r in self.rows]
+
+    @property
     def votes(self) -> list[tuple[float, ...]] | None:
         """Votes of each row, or None unless every row has them."""
         rows = [r.votes for r in self.rows]
@@ -125,6 +131,7 @@ def _record(line: Mapping[str, Any], number: int, odd: Counter[str]) -> Record:
         correct=0.0 if fault else _correct(line.get("correct"), odd),
         fault=fault,
         distribution=None if fault else _distribution(line.get("distribution"), odd),
+        task=None if line.get("task") is None else str(line["task"]),
     )
 
 

@@ -19,7 +19,7 @@ from emocal_rl.evaluate.contrasts import METRICS, contrasts, pooled
 from emocal_rl.evaluate.intervals import Resampler, interval
 from emocal_rl.evaluate.measure import MEASURES
 from emocal_rl.evaluate.records import Records, RunFiles, read_run
-from emocal_rl.evaluate.systems import fitted
+from emocal_rl.evaluate.systems import fitted, recalibrated
 
 RIVALS = {"before+constant": "constant base rate", "before+isotonic": "before, isotonic"}
 
@@ -133,8 +133,8 @@ def measured(entry: Entry, split: str, ids: Sequence[str], resampler: Resampler)
 def _samples(entry: Entry, before: Records, after: Records) -> dict[str, Sample]:
     samples = {"before": before.sample, "after": after.sample}
     names = [rival.partition("+")[2] for rival in RIVALS]
-    for name, calibrate in fitted(entry.files.get(entry.files.before, entry.fit_split), names).items():
-        samples[f"before+{name}"] = before.sample.with_confidence(calibrate(before.sample.confidence))
+    fits = fitted(entry.files.get(entry.files.before, entry.fit_split), names)
+    samples |= {f"before+{name}": recalibrated(fits[name], before) for name in names if name in fits}
     if after.votes is not None:
         samples["bayes"] = bayes_sample(after.votes)
     return samples

@@ -14,7 +14,7 @@ from emocal_rl.evaluate.cells import Array, Sample
 from emocal_rl.evaluate.intervals import Resampler, floors, measured, smooth_floors
 from emocal_rl.evaluate.measure import MEASURES, Metric
 from emocal_rl.evaluate.metrics import HEADLINE, consistency
-from emocal_rl.evaluate.recalibrate import Recalibration, fit_sample
+from emocal_rl.evaluate.recalibrate import ByTask, Recalibration, fit_by_task, fit_sample
 from emocal_rl.evaluate.records import Records
 
 Kind = Literal["bound", "human", "baseline", "before", "posthoc", "after", "stage"]
@@ -30,6 +30,18 @@ CALIBRATOR_LABELS = {
     "isotonic": "isotonic",
     "venn_abers": "Venn-Abers",
 }
+BY_TASK = "/task"
+"""Ends the key of a calibrator that was fitted on every task by itself."""
+
+
+def calibrator_label(name: str) -> str:
+    """A calibrator in words.
+
+    >>> calibrator_label("platt"), calibrator_label("platt/task")
+    ('Platt', 'Platt, per task')
+    """
+    method = name.removesuffix(BY_TASK)
+    return CALIBRATOR_LABELS.get(method, method) + (", per task" if name.endswith(BY_TASK) else "")
 
 
 @dataclass(frozen=True)
@@ -90,18 +102,36 @@ def _crowd(votes: Sequence[Sequence[float]], clusters: Sequence[str], resampler:
     return System(row.key, row.label, row.kind, row.metrics)  # other rows than the model's: never paired with it
 
 
-def fitted(validation: Records | None, names: Sequence[str]) -> dict[str, Recalibration]:
-    """Calibrators fitted on a stage's validation records; none without a validation split that states confidences."""
+Fits = Mapping[str, Recalibration | ByTask]
+
+
+def fitted(validation: Records | None, names: Sequence[str]) -> dict[str, Recalibration | ByTask]:
+    """Calibrators fitted on a stage's validation records; none without a validation split that states confidences.
+
+    "isotonic" is pooled over the rows; where they are of several tasks "isotonic/task" is fitted on each by itself.
+    """
     if validation is None or not validation.states_confidence:
         return {}
-    return {name: fit_sample(name, validation.sample) for name in names}
+    sample, tasks = validation.sample, validation.tasks
+    found: dict[str, Recalibration | ByTask] = {name: fit_sample(name, sample) for name in names}
+    if len({task for task in tasks if task is not None}) > 1:
+        found |= {name + BY_TASK: fit_by_task(name, sample, tasks) for name in names}
+    return found
+
+
+def recalibrated(calibrate: Recalibration | ByTask, records: Records) -> Sample:
+    """The same answers with the confidences that a fit gives them."""
+    sample = records.sample
+    if isinstance(calibrate, ByTask):
+        return sample.with_confidence(calibrate(sample.confidence, records.tasks))
+    return sample.with_confidence(calibrate(sample.confidence))
 
 
 def model_systems(
     role: Literal["before", "after"],
     label: str,
     records: Records,
-    calibrators: Mapping[str, Recalibration],
+    calibrators: Fits,
     resampler: Resampler,
 ) -> list[System]:
     """The model as it is, then with every fitted calibrator applied to the same answers."""
@@ -111,9 +141,10 @@ def model_systems(
     if not records.states_confidence:
         return rows
     for name, calibrate in calibrators.items():
-        kind: Kind = "baseline" if name == "constant" else "posthoc"
-        changed = sample.with_confidence(calibrate(sample.confidence))
-        text = f"{label} + {CALIBRATOR_LABELS[name]}"
+        if isinstance(calibrate, ByTask) and not calibrate.tasks.keys() & set(records.tasks):
+            continue  # every row would get the pooled fit, which is there already
+        kind: Kind = "baseline" if name.startswith("constant") else "posthoc"
+        changed, text = recalibrated(calibrate, records), f"{label} + {calibrator_label(name)}"
         rows.append(evaluated(f"{role}+{name}", text, kind, changed, resampler, clusters))
     return rows
 

@@ -11,7 +11,7 @@ from emocal_rl.evaluate.distributions import DEFINITIONS
 from emocal_rl.evaluate.findings import between, number, percent
 from emocal_rl.evaluate.markup import text
 from emocal_rl.evaluate.measure import Metric
-from emocal_rl.evaluate.systems import CALIBRATOR_LABELS, System
+from emocal_rl.evaluate.systems import System, calibrator_label
 
 LABELS = {
     "accuracy": "accuracy ↑", "brier": "Brier ↓", "brier_skill": "Brier skill ↑", "auroc": "AUROC ↑",
@@ -101,7 +101,7 @@ def system_table(systems: Iterable[System], columns: Sequence[str] = MAIN) -> st
 def _row(system: System, columns: Sequence[str]) -> str:
     cells = "".join(_cell(name, system) for name in columns)
     _, plus, calibrator = system.key.partition("+")
-    label = f"+ {CALIBRATOR_LABELS[calibrator]}" if plus else system.label
+    label = f"+ {calibrator_label(calibrator)}" if plus else system.label
     return f'<tr class="{system.kind}"><td>{text(label)}</td>{cells}</tr>'
 
 
@@ -207,9 +207,10 @@ def summary_lines(metrics: Mapping[str, Any]) -> list[str]:
 
 def _chosen(split: Mapping[str, Any], full: bool) -> list[tuple[str, Mapping[str, Any]]]:
     systems = split["systems"]
-    posthoc = [k for k in systems if k.startswith("before+") and k != "before+constant"]
+    posthoc = [k for k in systems if k.startswith("before+") and not k.startswith("before+constant")]
     best = min(posthoc, key=lambda k: systems[k]["metrics"]["brier"]["value"] or 1.0, default="")
-    names = {"before": "before", "before+constant": "constant base rate", best: f"before, {best.partition('+')[2]}",
+    names = {"before": "before", "before+constant": "constant base rate",
+             best: f"before, {calibrator_label(best.partition('+')[2])}",
              "after": "after", "bayes": "Bayes bound"}  # fmt: skip
     keys = ("before", "before+constant", best, "after", "bayes") if full else ("before", "after")
     return [(names[k], systems[k]) for k in keys if k in systems]
