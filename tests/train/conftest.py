@@ -43,10 +43,7 @@ def toy_data() -> DataSet:
     votes = tuple(8 if kind == "objects" else 1 if kind in ("food", "travel") else 0 for kind in KINDS)
     question = "Which kind of thing is this?"
     held = [row for row in emoji.load(2)["stage_three"] if row.style in emoji.HELD_STYLES]
-    rows = [
-        Row(row.id, row.image, question, KINDS, votes, row.cluster, parts=row.parts)
-        for row in held[:16]
-    ]
+    rows = [Row(row.id, row.image, question, KINDS, votes, row.cluster, parts=row.parts) for row in held[:16]]
     return DataSet("toy", {"train": rows})
 
 
