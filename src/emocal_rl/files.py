@@ -89,6 +89,8 @@ def plain(value: Any) -> Any:
     >>> plain({"loss": float("nan"), "steps": (1, 2)})
     {'loss': None, 'steps': [1, 2]}
     """
+    if value is None or type(value) in (str, int, bool):  # most of what there is; the checks below take far longer
+        return value
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -97,7 +99,7 @@ def plain(value: Any) -> Any:
         return plain(value.tolist())
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+    return value if isinstance(value, bool | int | float | str) else str(value)
 
 
 class JsonLines:

@@ -221,14 +221,14 @@ def predict(args: Namespace) -> None:
 
 
 def _threshold(args: Namespace, checkpoint: Any, form: Any) -> float | None:
-    from emocal_rl.evaluate.predict import validation_threshold
+    from emocal_rl.evaluate.predict import checked_threshold, validation_threshold
 
     if args.risk is not None and args.abstain_below is not None:
         raise UserError("predict: --risk and --abstain-below both set a threshold; give one of them")
     if (args.risk, args.abstain_below) != (None, None) and form.states == "nothing":
         raise UserError(f"predict: the format {form.name} states no confidence to compare with a threshold")
     if args.risk is None:
-        return None if args.abstain_below is None else float(args.abstain_below)
+        return None if args.abstain_below is None else checked_threshold(args.abstain_below)
     found = validation_threshold(checkpoint, args.risk)
     kept = f"answers {found.coverage:.1%} of {found.n} validation rows, {found.risk:.1%} of them wrong"
     print(f"threshold {found.value:g}: {kept}", file=sys.stderr)

@@ -27,7 +27,9 @@ def test_replicates_are_metrics_of_resampled_clusters() -> None:
     c[4] = np.nan  # an unreadable reply
     y[4] = 0
     resampler = Resampler.clustered(who, resamples=25, seed=3)
-    fast = resampler.replicates(Sample.of(c, y), [*LINEAR, "parse_rate", "mode_mass"])
+    fast = resampler.replicates(
+        Sample.of(c, y), [*LINEAR, "parse_rate", "mode_mass", "mass_at_one", "entropy", "brier_ece"]
+    )
     counts = np.concatenate(list(resampler.counts()))
     for b, drawn in enumerate(counts):
         rows = np.concatenate([np.flatnonzero(who == u) for u, k in enumerate(drawn) for _ in range(int(k))])
@@ -118,6 +120,8 @@ def test_same_seed_same_numbers_and_every_number_has_a_definition() -> None:
     for metric in first.values():
         assert metric.definition
         assert metric.n == 240
+        alone = metric.name == "distinct" or metric.name in floors  # these have no interval, all others do
+        assert (metric.low is None) == alone, metric.name
     assert first["ece_10"].definition == "ece/10/right-closed"
 
 

@@ -107,6 +107,12 @@ def test_a_run_brings_its_question_format_and_threshold(
     [
         (("gone.png", "--model", "tiny"), "gone.png: no such file"),
         (("{text}", "--model", "tiny"), "no readable picture"),
+        (("{picture}", "--model", "/no/such/run"), "/no/such/run: no such folder; give a run directory"),
+        (("{picture}", "--model", "tiny", "--abstain-below", "80"), "lies in [0, 1], got 80; 80% is 0.8"),
+        (
+            ("{picture}", "--model", "tiny", "--abstain-below", "nan"),
+            "--abstain-below: a confidence lies in [0, 1], got nan",
+        ),
         (("{picture}", "--model", "org/other"), "say what to ask with --question"),
         (("{picture}", "--model", "tiny", "--risk", "0.1"), "tiny is no run directory, so there are no validation"),
         (("{picture}", "--model", "tiny", "--risk", "0.1", "--abstain-below", "0.2"), "give one of them"),

@@ -83,6 +83,8 @@ def test_everything_broken_is_counted_and_named(tmp_path: Path) -> None:
     kept = {r.id: s for r, s in zip(found.saved.rows, found.scored, strict=True)}
     assert kept["r1"].correct == 0.0  # the last line counts
     assert kept["r3"].reply.confidence == 0.8
+    repaired = found.metrics["repair_rate"]  # r3 alone: braces are the one thing that is mended
+    assert (repaired.value, repaired.n, repaired.low) == (pytest.approx(1 / 11), 11, 0.0)
 
 
 def test_answers_read_elsewhere_are_checked_as_replies_are(tmp_path: Path) -> None:

@@ -205,14 +205,25 @@ def test_all_their_files_and_ours_are_read(tmp_path: Path) -> None:
 
 def test_broken_rows_are_counted_and_named(tmp_path: Path) -> None:
     file = tmp_path / "m.jsonl"
-    good = {"task": "FI-8", "ground_truth": "fear", "candidates": list(MIKELS), "response": said("fear")}
+    good = {"task": "FI-8", "ground_truth": "fear", "candidates": list(MIKELS), "response": said("fear"), "id": 1}
     failed = {"original_data": {k: v for k, v in good.items() if k != "response"}, "error": "out of memory"}
     broken = [{**good, "task": "MNIST"}, {**good, "ground_truth": None}, {**good, "candidates": []}, failed]
     file.write_text("\n".join([*(json.dumps(x) for x in [good, *broken]), '{"torn']))
     items, odd = read_items(file)
     assert len(items) == 2
-    assert odd == {reading.NOT_JSON: 1, reading.OTHER_TASK: 1, reading.NO_TRUTH: 2, reading.NO_RESPONSE: 1}
+    named = {reading.NOT_JSON: 1, reading.OTHER_TASK: 1, reading.NO_TRUTH: 2, reading.NO_RESPONSE: 1}
+    assert odd == named | {reading.REPEATED: 1}
     assert vecbench(items, odd, resamples=0).notes[0] == f"1 {reading.NOT_JSON}"
+
+
+def test_foreign_labels_and_mixed_taxonomies_are_counted_and_named(tmp_path: Path) -> None:
+    file = tmp_path / "m.jsonl"
+    row = {"task": "FI-2", "ground_truth": "positive", "candidates": ["positive", "negative"], "response": "x"}
+    rows = [row, {**row, "ground_truth": "neutral"}, {**row, "candidates": ["positive", "neutral"]}]
+    file.write_text("\n".join(json.dumps({"id": i, **x}) for i, x in enumerate(rows)))
+    items, odd = read_items(file)
+    assert len(items) == 3
+    assert odd == {reading.STRANGER: 1, reading.MIXED: 2}
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from emocal_rl.evaluate.cells import Array, Cells, Ints, Sample, _sum, ratio
-from emocal_rl.evaluate.measure import measure
+from emocal_rl.evaluate.measure import MEASURES, measure
 
 Closed = Literal["right", "left"]
 _SLACK = 1e-9  # a stated decimal times the number of bins is an integer up to rounding
@@ -67,6 +67,16 @@ def ece_10(cells: Cells) -> Array:
     0.5
     """
     return ece_cells(cells, 10)
+
+
+@measure("collapse to certainty/|brier - ece/10|", "none", "basic")
+def brier_ece(cells: Cells) -> Array:
+    """|Brier - ECE|, 10 bins: 0 where only 0 and 1 are stated, since (c - y)^2 = |c - y| there; near 0 is an alarm.
+
+    >>> brier_ece([1.0, 1.0, 0.0, 0.0], [1, 0, 0, 1]), round(brier_ece([0.8] * 4, [1, 1, 1, 0]), 4)
+    (0.0, 0.14)
+    """
+    return np.asarray(np.abs(MEASURES["brier"].core(cells) - ece_cells(cells, 10)))
 
 
 @measure("ece/15/right-closed", "lower", "basic")

@@ -33,12 +33,15 @@ class Checkpoint:
 def find_checkpoint(model: str, stage: str | None = None) -> Checkpoint:
     """The checkpoint of a model name, or of a run directory: its last finished stage, or the one named.
 
-    Raises UserError for a run without a finished stage, an unknown stage, and a stage for what is no run.
+    Raises UserError for a run without a finished stage, an unknown stage, a stage for what is no run, and a path that
+    leads nowhere.
     """
     path = Path(model)
     if not (path / "run.json").is_file():
         if stage is not None:
             raise UserError(f"--stage {stage}: {model} is not a run directory, so it has no stages")
+        if model.startswith(("/", "./", "../", "~")) and not path.exists():
+            raise UserError(f"{model}: no such folder; give a run directory, a model's folder, tiny or a hub id")
         asked = read_asked(path)
         if asked is None:
             return Checkpoint(model, short_name(model))

@@ -185,6 +185,20 @@ def measured(
     return found
 
 
+def share(
+    name: str, definition: str, flags: Sequence[bool], clusters: Sequence[Any], resamples: int = 2000, seed: int = 0
+) -> Metric:
+    """The share of rows (n) with a flag, with the percentile interval of the cluster bootstrap.
+
+    >>> share("late", "late/rows", [True, False], ["a", "b"], resamples=0).value
+    0.5
+    """
+    sample = Sample.of([None] * len(flags), np.zeros(len(flags)), flags)
+    resampler = Resampler.of(clusters, sample, resamples=resamples, seed=seed)
+    found = measured(sample, resampler, ["parse_rate"])["parse_rate"]
+    return Metric(name, found.value, definition, found.n, found.low, found.high)
+
+
 def smooth_floors(
     sample: Sample, clusters: ArrayLike | Sequence[Any] | None, smece: Metric, resamples: int, seed: int
 ) -> dict[str, Metric]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from emocal_rl.evaluate.binning import (
     bin_of,
+    brier_ece,
     ece,
     ece_10,
     ece_15,
@@ -87,6 +88,7 @@ __all__ = [
     "bayes_sample",
     "bin_of",
     "brier",
+    "brier_ece",
     "brier_skill",
     "consistency",
     "corp",
@@ -126,5 +128,6 @@ __all__ = [
 HEADLINE = (
     "accuracy", "brier", "brier_skill", "auroc", "ece_10", "ece_15", "smece", "augrc", "nll", "parse_rate",
     "mean_confidence", "overconfidence", "distinct", "mode_mass",
+    "mass_at_one", "entropy", "brier_ece",
 )  # fmt: skip
 """What every table shows, in order."""

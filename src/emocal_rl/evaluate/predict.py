@@ -78,6 +78,18 @@ def rows_of(images: Sequence[str], question: str, candidates: Sequence[str]) -> 
     return rows
 
 
+def checked_threshold(value: float) -> float:
+    """A confidence below which nothing is answered. Raises UserError outside [0, 1].
+
+    >>> checked_threshold(0.8)
+    0.8
+    """
+    if not 0 <= value <= 1:
+        hint = f"; {value:g}% is {value / 100:g}" if 1 < value <= 100 else ""
+        raise UserError(f"--abstain-below: a confidence lies in [0, 1], got {value:g}{hint}")
+    return value
+
+
 def validation_threshold(checkpoint: Checkpoint, risk: float) -> Threshold:
     """The threshold fitted on the stage's records of the run's validation split (the recipe's first evaluation split).
 

@@ -15,7 +15,7 @@ from emocal_rl.evaluate.answers import f1_metrics
 from emocal_rl.evaluate.cells import Sample
 from emocal_rl.evaluate.distributions import bounds_of, distances, metrics_of
 from emocal_rl.evaluate.findings import between, number
-from emocal_rl.evaluate.intervals import headline
+from emocal_rl.evaluate.intervals import headline, share
 from emocal_rl.evaluate.measure import Metric
 from emocal_rl.evaluate.saved import Saved, SavedRow
 from emocal_rl.evaluate.systems import diagnostics
@@ -25,6 +25,7 @@ from emocal_rl.rewards.targets import candidates_of, shares_of
 
 DEFAULT_TERMS: Mapping[str, Any] = {"correct": 1.0, "brier": 1.0}
 MOSTLY_UNREADABLE = 0.5
+REPAIR = "repair rate/readable replies with the confidence in braces, over attempts"
 TRIED = 200  # rows with which other formats are tried when hardly any reply can be read
 
 
@@ -134,7 +135,14 @@ def measure_rows(rows: Sequence[SavedRow], scored: Sequence[Scored], resamples: 
     found = headline(
         sample.confidence, sample.correct, clusters=grouped, readable=sample.readable, resamples=resamples, seed=seed
     )
-    return found | f1_of(rows, scored, resamples, seed)
+    repaired = share("repair_rate", REPAIR, [is_repaired(s) for s in scored], clusters, resamples, seed)
+    return found | {"repair_rate": repaired} | f1_of(rows, scored, resamples, seed)
+
+
+def is_repaired(scored: Scored) -> bool:
+    """Was something mended in a readable reply? Readers mend only the braces around a confidence."""
+    span = scored.reply.confidence_span
+    return scored.reply.fault is None and span is not None and scored.reply.text[slice(*span)].strip().startswith("{")
 
 
 def by_task(

@@ -153,13 +153,15 @@ def sharpness(cells: Cells) -> Array:
 def distinct(cells: Cells) -> Array:
     """Number of distinct stated confidences; 1 means the confidence has collapsed to a constant.
 
+    Without an interval: a resample never states a value that the rows do not, so it can only count fewer.
+
     >>> distinct([0.9, 0.9, 0.5], [1, 1, 0])
     2.0
     """
     return np.asarray((cells.weight > 0).sum(axis=-1), np.float64)
 
 
-@measure("mode mass/share of the most frequent value", "none", "none")
+@measure("mode mass/share of the most frequent value", "none")
 def mode_mass(cells: Cells) -> Array:
     """Share of rows that state the most frequent value, in (0, 1].
 
@@ -180,7 +182,7 @@ def mass_at_one(cells: Cells) -> Array:
     return ratio(_sum(cells.weight * (cells.values == 1.0)), cells.n)
 
 
-@measure("entropy of stated values/nats", "none", "none")
+@measure("entropy of stated values/nats", "none", "basic")
 def entropy(cells: Cells) -> Array:
     """Entropy of the histogram of stated values, in nats; 0 means a constant.
 

@@ -17,18 +17,20 @@ LABELS = {
     "accuracy": "accuracy ↑", "brier": "Brier ↓", "brier_skill": "Brier skill ↑", "auroc": "AUROC ↑",
     "ece_10": "ECE 10 ↓", "ece_15": "ECE 15 ↓", "smece": "smECE ↓", "augrc": "AUGRC ↓", "nll": "NLL ↓",
     "mean_confidence": "mean confidence", "overconfidence": "conf. − acc.", "distinct": "distinct values",
-    "mode_mass": "mode mass", "parse_rate": "readable ↑",
+    "mode_mass": "mode mass", "mass_at_one": "mass at 1", "entropy": "entropy", "brier_ece": "|Brier − ECE|",
+    "parse_rate": "readable ↑",
     "f1_macro": "macro F1 ↑", "f1_weighted": "weighted F1 ↑", "multiclass_brier": "multi-class Brier ↓",
     "multiclass_nll": "NLL ↓", "ranked_probability": "RPS ↓", "chebyshev": "Chebyshev ↓", "clark": "Clark ↓",
     "canberra": "Canberra ↓", "kl": "KL ↓", "cosine": "cosine ↑", "intersection": "intersection ↑",
 }  # fmt: skip
 """Column heads; the arrow points to better."""
 MAIN = ("accuracy", "brier", "auroc", "ece_10", "smece", "augrc", "nll", "overconfidence", "parse_rate")
-MORE = ("f1_macro", "f1_weighted", "brier_skill", "ece_15", "mean_confidence", "distinct", "mode_mass")
+MORE = ("f1_macro", "f1_weighted", "brier_skill", "ece_15", "mean_confidence", "distinct", "mode_mass", "mass_at_one",
+        "entropy", "brier_ece")  # fmt: skip
 SCORE = ("brier", "ece_10", "auroc", "accuracy", "parse_rate")
 COVERAGES = ("coverage_at_risk_10", "coverage_at_risk_20")
 DISTANCES = tuple(DEFINITIONS)
-SHARES = ("accuracy", "parse_rate", "mode_mass")
+SHARES = ("accuracy", "parse_rate", "mode_mass", "mass_at_one")
 
 
 def table(head: Sequence[str], rows: Sequence[str], kind: str = "") -> str:

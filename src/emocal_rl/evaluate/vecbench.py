@@ -16,7 +16,8 @@ from typing import Any
 from emocal_rl import files
 from emocal_rl.data.taxonomy import TASKS, TAXONOMIES, task_name
 from emocal_rl.errors import UserError
-from emocal_rl.evaluate.saved import IDS, LABELS, text_of
+from emocal_rl.evaluate.saved import IDS, LABELS, MIXED, STRANGER, text_of
+from emocal_rl.rewards.formats.matching import match
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "ID VER": ("EmoSet-8", "FI-8", "WebEmo-7", "WebEmo-25"),
@@ -35,6 +36,7 @@ GROUP_OF = {task: group for group, tasks in GROUPS.items() for task in tasks}
 
 NOT_JSON = "lines that are not JSON objects (no row could be made of them)"
 OTHER_TASK = "rows of tasks that are not VECBench's (left out)"
+REPEATED = "repeated ids within a task (every line counts, as it does in theirs)"
 NO_TRUTH = "rows without ground_truth or candidates (left out)"
 NO_RESPONSE = "rows without a response (wrong in our numbers, absent from theirs)"
 UNASKED = "questions that no completion answers (wrong in our numbers, absent from theirs)"
@@ -73,7 +75,17 @@ def read_items(path: Path, questions: Path | None = None) -> tuple[list[Item], d
     if not items:
         why = "; ".join(f"{count} {what}" for what, count in odd.items() if count) or "the file is empty"
         raise UserError(f"{path}: no VECBench row in it: {why}; a row needs task, ground_truth, candidates, response")
+    _strange(items, odd)
     return items, {what: count for what, count in odd.items() if count}
+
+
+def _strange(items: Sequence[Item], odd: Counter[str]) -> None:
+    """Count what is scored though it should not be there: repeated ids, foreign labels, mixed taxonomies."""
+    odd[REPEATED] += len(items) - len({(item.task, item.id) for item in items})
+    odd[STRANGER] += sum(match(item.truth, item.candidates, item.aliases) is None for item in items)
+    sets = {(item.task, tuple(sorted(item.candidates))) for item in items}
+    tasks = Counter(task for task, _ in sets)
+    odd[MIXED] += sum(count for count in tasks.values() if count > 1)
 
 
 def read_lines(path: Path, odd: Counter[str]) -> list[dict[str, Any]]:
