@@ -60,12 +60,16 @@ def megabytes(count: float) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Write the whole file or nothing: a temporary file, flushed to the disk, then a rename over `path`."""
+    _write(path, [text])
+
+
+def _write(path: Path, texts: Iterable[str]) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with temporary.open("w", encoding="utf-8") as file:
-                file.write(text)
+                file.writelines(texts)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
@@ -79,8 +83,8 @@ def write_json(path: Path, data: object) -> None:
 
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """`write_text` of one JSON object a line."""
-    write_text(path, "".join(json.dumps(plain(row), ensure_ascii=False) + "\n" for row in rows))
+    """`write_text` of one JSON object a line; the whole text is never in memory."""
+    _write(path, (json.dumps(plain(row), ensure_ascii=False) + "\n" for row in rows))
 
 
 def plain(value: Any) -> Any:

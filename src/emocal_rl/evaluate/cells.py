@@ -170,6 +170,10 @@ class Sample:
 
     def cells(self) -> Cells:
         """The cells of all rows, without a batch axis."""
+        return self._cells
+
+    @cached_property
+    def _cells(self) -> Cells:
         values, position = self.index
         stated = position >= 0
         count = np.bincount(position[stated], minlength=values.size).astype(np.float64)
