@@ -7,6 +7,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+from emocal_rl.errors import UserError
 from emocal_rl.files import megabytes
 from emocal_rl.recipe import Recipe, Rollout, Stage
 
@@ -85,7 +86,10 @@ def parameters(model: str) -> int | None:
     """Number of weights in a model folder's safetensors files, read from their headers; None where there is none."""
     from emocal_rl.models.load import source
 
-    files = sorted(Path(source(model)).glob("*.safetensors"))
+    try:
+        files = sorted(Path(source(model)).glob("*.safetensors"))
+    except UserError:  # a recipe can be checked where its model is not installed; training will say what is missing
+        return None
     return sum(_elements(path) for path in files) if files else None
 
 
