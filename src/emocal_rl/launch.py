@@ -23,6 +23,7 @@ from emocal_rl.suggest import did_you_mean
 if TYPE_CHECKING:
     from emocal_rl.recipe import Launch
 
+GONE = "another process is gone"  # what a process says that misses one
 SHIPPED = Path(__file__).parent / "launch_files"
 SCRIPTS = {"slurm": "slurm.sh", "skypilot": "skypilot.yaml"}
 Result = TypeVar("Result")
@@ -172,9 +173,10 @@ _FAILED = re.compile(r"failed \(exitcode: -(\d+)\) local_rank: (\d+)")
 def _forward(child: subprocess.Popen[str]) -> tuple[tuple[int, int] | None, bool]:
     """Pass on the processes' lines, what they all say once, and nothing of the launcher's.
 
-    Returns (rank, signal) of a killed process or None, and whether a process has refused with an error line.
+    A survivor's line that another process is gone is kept back until it is known whether one was killed, which says
+    more.  Returns (rank, signal) of a killed process or None, and whether a process has refused with an error line.
     """
-    killed, said, launchers = None, set[str](), False
+    killed, said, launchers, survivors = None, set[str](), False, set[str]()
     for line in child.stderr or ():
         found = _FAILED.search(line)
         if found and int(found[1]) not in (signal.SIGTERM, signal.SIGINT):
@@ -186,7 +188,13 @@ def _forward(child: subprocess.Popen[str]) -> tuple[tuple[int, int] | None, bool
             or (line.startswith(("error: ", "warning: ", "interrupted")) and line in said)
         ):
             continue
+        if GONE in line:
+            survivors.add(line)
+            continue
         said.add(line)
         sys.stderr.write(line)
         sys.stderr.flush()
+    if killed is None:
+        said |= survivors
+        sys.stderr.write("".join(sorted(survivors)))
     return killed, any(line.startswith("error: ") for line in said)

@@ -10,7 +10,7 @@ import torch
 from transformers import TrainerCallback
 
 from emocal_rl.errors import UserError
-from emocal_rl.launch import processes
+from emocal_rl.launch import GONE, processes
 
 if TYPE_CHECKING:
     from emocal_rl.recipe import Stage
@@ -62,7 +62,7 @@ def named(stage: Stage, run: Run) -> Iterator[None]:
         ) from problem
     except RuntimeError as problem:
         if processes() > 1 and any(words in str(problem) for words in _LOST):
-            raise UserError(f"stage {stage.name}: another process is gone; {_kept(run, stage.name)}") from problem
+            raise UserError(f"stage {stage.name}: {GONE}; {_kept(run, stage.name)}") from problem
         if not any(words in str(problem) for words in _NO_CHANCES):
             raise
         raise UserError(

@@ -12,6 +12,7 @@ from transformers import PrinterCallback, TrainerCallback
 
 from emocal_rl.checkpoints import step_of
 from emocal_rl.data import DataSet, Row, visits
+from emocal_rl.models import patches
 from emocal_rl.models.lora import adapted, lora_config, save_merged
 from emocal_rl.progress import Tick, stage_progress
 from emocal_rl.train.faults import StopNotFinite, named
@@ -109,6 +110,7 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
 
 def fit(trainer: Any, stage: Stage, run: Run) -> None:
     """Train from the last complete checkpoint, or from the start, with progress and logs."""
+    patches.checkpoints_of_cpu_processes()
     checkpoint = run.last_checkpoint(stage.name)
     trainer.remove_callback(PrinterCallback)  # prints whole log dictionaries; ours are in metrics.jsonl
     with _progress(trainer, stage, step_of(checkpoint)) as tick:
