@@ -75,6 +75,7 @@ def _no_video() -> type[Any]:
     return NoVideo
 
 
+@cache
 def checkpoints_of_cpu_processes() -> None:
     """Let torch load what one of several CPU processes saved: its device is `cpu:0`, which torch takes for unknown."""
     import torch

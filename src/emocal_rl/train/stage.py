@@ -110,8 +110,9 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
 
 def fit(trainer: Any, stage: Stage, run: Run) -> None:
     """Train from the last complete checkpoint, or from the start, with progress and logs."""
-    patches.checkpoints_of_cpu_processes()
     checkpoint = run.last_checkpoint(stage.name)
+    if checkpoint:
+        patches.checkpoints_of_cpu_processes()
     trainer.remove_callback(PrinterCallback)  # prints whole log dictionaries; ours are in metrics.jsonl
     with _progress(trainer, stage, step_of(checkpoint)) as tick:
         trainer.add_callback(Recorder(run, stage.name, tick))
