@@ -9,33 +9,19 @@ Numbers go to `benchmarks/results/rollout_engines.json`, the page to `OUT/compar
 
 from __future__ import annotations
 
-import argparse
-import json
 from pathlib import Path
 
-from emocal_rl import environment, files
+from benchmarks import by_sweep
 from emocal_rl.sweep import spec
-from emocal_rl.sweep.command import Options, run_sweep
-from emocal_rl.sweep.engines import Local
-
-RESULTS = Path(__file__).parent / "results" / "rollout_engines.json"
 
 
 def main() -> None:
     """Train every point, compare, print, write."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=Path("runs/rollout_engines"))
-    parser.add_argument("--jobs", type=int, default=2, help="runs at a time, one core each")
+    parser = by_sweep.options(__doc__, "rollout_engines", seeds=2)
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     given = parser.parse_args()
     plan = spec.load(str(Path(__file__).with_suffix(".yaml")), given.overrides, seeds=range(given.seeds))
-    lines = run_sweep(plan, Options(given.out, engine=lambda: Local(given.jobs)), ["benchmarks.rollout_engines"])
-    numbers = json.loads((given.out / "comparison.json").read_text("utf-8"))
-    about = {"overrides": given.overrides, "device": environment.device(), "versions": environment.versions()}
-    runs = [run | {"path": Path(run["path"]).name} for run in numbers["runs"]]
-    files.write_json(RESULTS, numbers | about | {"runs": runs})
-    print("\n".join([*lines, str(RESULTS)]))
+    by_sweep.compare(plan, given, "rollout_engines", overrides=given.overrides)
 
 
 if __name__ == "__main__":

@@ -100,7 +100,8 @@ def race(engine: str, model: str, given: argparse.Namespace, out: Path) -> list[
         f"rollout.engine={engine}", f"model.checkpoint={model}", "warm_start=[]", "evaluation.limit=1",
         "evaluation.bootstrap=2", f"trainer.max_steps={given.steps}", "trainer.logging_steps=1",
         f"trainer.per_device_train_batch_size={given.batch}", f"trainer.max_completion_length={given.tokens}",
-        "trainer.save_steps=1000", "credit=sequence", "digit_entropy=0.0",
+        "trainer.save_steps=1000", "credit=sequence", "exact_answer=false", "digit_entropy=0.0",
+        "segment_weights=null",
     ]  # fmt: skip
     if engine == "vllm-colocate":
         options.append("rollout.options.max_model_len=512")

@@ -26,12 +26,13 @@ def report(recipe: Recipe) -> list[str]:
     """What `check` prints: for each stage its rows and batches, for each reward the verdict."""
     known = _data(recipe)
     lines = [] if known is None else [f"data: {note}" for note in known.notes]
+    gpu = gpus() > 0
     for stage in recipe.stages:
         lines.append(f"{stage.name}: {stage.algorithm} on {_count(known, stage.split)}, format {stage.format}")
         if stage.algorithm != "sft":
             sizes = [
                 *budget.arithmetic(stage, recipe.launch.processes),
-                budget.memory(recipe, stage, gpus() > 0),
+                budget.memory(recipe, stage, gpu),
             ]
             lines += [f"  {line}" for line in [*sizes, *describe(verdict_of(stage)), *_bias(stage)]]
     return lines
@@ -134,10 +135,11 @@ def _launch_problems(recipe: Recipe) -> Iterator[str]:
         yield from error.lines
     if shipped.startswith("deepspeed") and find_spec("deepspeed") is None:
         yield f"launch.accelerate_config: {shipped} needs DeepSpeed; pip install deepspeed, or use fsdp2"
-    if not gpus():
+    here = gpus()
+    if not here:
         yield f"launch.accelerate_config: {shipped} divides a model between GPUs, and there is none here"
-    elif launch.processes > gpus():
-        yield f"launch.processes: {launch.processes} processes and {gpus()} GPUs here; use one for each GPU"
+    elif launch.processes > here:
+        yield f"launch.processes: {launch.processes} processes and {here} GPUs here; use one for each GPU"
 
 
 def _stage_problems(recipe: Recipe) -> Iterator[str]:

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from emocal_rl.suggest import did_you_mean
-from emocal_rl.trainer_keys import fields_of, mismatch, package_folder
+from emocal_rl.trainer_keys import fields_of, package_folder, passed_on
 
 # Engine arguments that emocal-rl sets itself, and what to do instead.
 OWN = {
@@ -27,16 +26,7 @@ def problems(options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     >>> list(problems({"seed": 3}))
     [('seed', "set by emocal-rl: set the recipe's own 'seed'")]
     """
-    known = engine_arguments()
-    for key, value in options.items():
-        if key in OWN:
-            yield key, f"set by emocal-rl: {OWN[key]}"
-        elif known is None:
-            continue
-        elif key not in known:
-            yield key, f"unknown key rollout.options.{key}{did_you_mean(key, known)}"
-        elif expected := mismatch(known[key], value):
-            yield key, f"expected {expected} (got {value!r})"
+    return passed_on("rollout.options", options, engine_arguments(), OWN)
 
 
 @cache

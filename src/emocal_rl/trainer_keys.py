@@ -77,14 +77,25 @@ def problems(algorithm: str, trainer: Mapping[str, Any]) -> Iterator[tuple[str, 
     """
     found = options(algorithm)
     known = None if found is None else found | OURS.get(algorithm, {})
-    for key, value in trainer.items():
-        if key in OWN:
-            yield key, f"set by emocal-rl: {OWN[key]}"
+    yield from passed_on("trainer", trainer, known, OWN)
+
+
+def passed_on(
+    block: str, given: Mapping[str, Any], known: Mapping[str, str] | None, own: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """(key, message) for every option of a recipe's `block` that its library cannot take.
+
+    known: name -> annotation of what the library takes; None where it is not installed. own: name -> what to do
+    instead, for what emocal-rl sets itself.
+    """
+    for key, value in given.items():
+        if key in own:
+            yield key, f"set by emocal-rl: {own[key]}"
         elif known is None:
             continue
         elif key not in known:
-            yield key, f"unknown key trainer.{key}{did_you_mean(key, known)}"
-        elif expected := mismatch(known[key], value):
+            yield key, f"unknown key {block}.{key}{did_you_mean(key, known)}"
+        elif expected := _mismatch(known[key], value):
             yield key, f"expected {expected} (got {value!r})"
 
 
@@ -130,7 +141,7 @@ def fields_of(path: Path, class_name: str) -> dict[str, str]:
     }
 
 
-def mismatch(annotation: str, value: Any) -> str:
+def _mismatch(annotation: str, value: Any) -> str:
     """What was expected, where the annotation is made of simple types alone and the value fits none of them."""
     kinds = [part.strip().split("[")[0] for part in re.sub(r"\[[^\]]*\]", "", annotation).split("|")]
     if any(kind not in WORDS for kind in kinds) or _fits(kinds, value):

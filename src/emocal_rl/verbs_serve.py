@@ -14,12 +14,6 @@ from typing import Any
 from emocal_rl import rollout_keys
 from emocal_rl.errors import UserError
 
-# what the trainer's correction, its pictures and its weights need of a server
-NEEDED = (
-    "--logprobs-mode", "processed_logprobs", "--enable-scale-out",
-    "--worker-extension-cls", "emocal_rl.train.vllm_worker.TakesWeights",
-    "--middleware", "emocal_rl.train.vllm_guard.KeyForAll",
-)  # fmt: skip
 ENVIRONMENT = {"VLLM_SERVER_DEV_MODE": "1"}  # the routes that take weights
 SET_HERE = ("model", "host", "port", "api_key", "logprobs_mode")
 
@@ -60,8 +54,13 @@ def serve_command(model: str, host: str, port: int, options: Mapping[str, Any], 
     ['vllm', 'serve', 'folder', '--host', '127.0.0.1', '--port']
     """
     from emocal_rl.models.load import source
+    from emocal_rl.train.vllm_guard import MIDDLEWARE
+    from emocal_rl.train.vllm_worker import EXTENSION
 
-    words = ["vllm", "serve", source(model), "--host", host, "--port", str(port), *NEEDED]
+    words = ["vllm", "serve", source(model), "--host", host, "--port", str(port)]
+    # what the trainer's correction, its pictures and its weights need of a server
+    words += ["--logprobs-mode", "processed_logprobs", "--enable-scale-out"]
+    words += ["--worker-extension-cls", EXTENSION, "--middleware", MIDDLEWARE]
     if gpu:
         words += ["--weight-transfer-config", json.dumps({"backend": "nccl"})]
     defaults = {} if gpu else {"dtype": "float32", "enforce_eager": True}

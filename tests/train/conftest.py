@@ -16,9 +16,9 @@ from emocal_rl.data import DataSet, Row, emoji
 from emocal_rl.run import Run
 
 sys.path.insert(0, str(Path(__file__).parent))  # for the helpers beside the tests
+from clock_keys import without_clock
 
 KINDS = ("activities", "animals", "food", "objects", "people", "smileys", "symbols", "travel")
-CLOCK = ("seconds", "step_time", "time/")
 TREE: dict[str, Any] = {
     "name": "toy",
     "split": "train",
@@ -50,14 +50,7 @@ def toy_data() -> DataSet:
 def curve(run: Run) -> list[dict[str, float]]:
     """The metrics of every step, without what a clock measures."""
     rows = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text("utf-8").splitlines()]
-    return [
-        {
-            key: value
-            for key, value in row.items()
-            if key not in ("seconds", "step_time") and not key.startswith("time/")
-        }
-        for row in rows
-    ]
+    return without_clock(rows)
 
 
 class Toy:

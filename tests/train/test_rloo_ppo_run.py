@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from clock_keys import without_clock
 
 pytestmark = pytest.mark.slow
 
@@ -17,7 +18,6 @@ SMALL = ["evaluation.limit=12", "evaluation.bootstrap=20", "data.limit=200"]
 STAGE_THREE = [
     "trainer.max_steps=6", "trainer.per_device_train_batch_size=16", "trainer.save_steps=2", "trainer.logging_steps=1",
 ]  # fmt: skip
-CLOCK = ("seconds", "step_time")
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
@@ -35,7 +35,7 @@ def finish(process: subprocess.Popen[str]) -> None:
 
 def curve(path: Path) -> list[dict[str, float]]:
     rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text("utf-8").splitlines()]
-    return [{key: value for key, value in row.items() if key not in CLOCK and "time/" not in key} for row in rows]
+    return without_clock(rows)
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
-from conftest_train import CLOCK, Toy
+from clock_keys import without_clock
+from conftest_train import Toy
 
 from emocal_rl import recipe as recipes
 from emocal_rl.run import Run
@@ -26,10 +25,6 @@ class VllmToy(Toy):
 def rows(run: Run) -> list[dict[str, Any]]:
     """The metrics of every step."""
     return [json.loads(line) for line in (run.path / "metrics.jsonl").read_text("utf-8").splitlines()]
-
-
-def without_clock(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{key: value for key, value in row.items() if not key.startswith(CLOCK)} for row in found]
 
 
 def gap(row: dict[str, Any]) -> float:
@@ -56,5 +51,4 @@ def lora(model: Any) -> Any:
     return wrapped
 
 
-Wrap = Callable[[Any], Any]
-__all__ = ["COLOCATE", "Path", "VllmToy", "Wrap", "gap", "lora", "only_vision", "rows", "without_clock"]
+__all__ = ["COLOCATE", "VllmToy", "gap", "lora", "only_vision", "rows", "without_clock"]

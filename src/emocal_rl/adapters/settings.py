@@ -24,7 +24,6 @@ from emocal_rl.rewards import (
 from emocal_rl.rewards.address import locate
 from emocal_rl.rewards.formats import find_format
 from emocal_rl.rewards.graders.core import Grade
-from emocal_rl.rewards.incentive import safe_weight
 from emocal_rl.rewards.rules import find
 from emocal_rl.rewards.targets import Target
 from emocal_rl.suggest import closest, did_you_mean
@@ -158,6 +157,8 @@ def _safe(rule: Rule, form: Format) -> float:
     """The largest safe weight up to 1, in two digits, rounded down."""
     if not rule.uses_confidence or not form.grid:
         return 1.0
+    from emocal_rl.rewards.incentive import safe_weight  # late: only rules by name need the check
+
     weight = float(f"{min(safe_weight(rule, grid=form.grid), 1.0) + 1e-9:.12f}")
     digits = 2 - math.ceil(math.log10(weight)) if weight > 0 else 0
     if weight <= 0:

@@ -24,7 +24,7 @@ from emocal_rl.rewards import Reward, Rule, Scored
 from emocal_rl.rewards.rules.core import extrapolated
 from emocal_rl.rewards.scoring import group_sums
 from emocal_rl.train.credit import EPSILON, SegmentGRPOTrainer, parts, token_range
-from emocal_rl.train.exact_answer import choice, expected_pay, stacked
+from emocal_rl.train.exact_answer import choice, expected_pay, shared, stacked
 
 DIGITS = "0123456789"
 DECIDED = 2  # decimals; a third one changes what is paid by less than its entropy is worth
@@ -171,8 +171,8 @@ class ExactGRPOTrainer(SegmentGRPOTrainer):
 
         A group that was paid the same throughout teaches nothing then, as in TRL, where its advantages are zero.
         """
-        stated = np.array([parts(row, self.reward_funcs[0].reward)[part] for row in scored])
-        return self._over_all(lambda values: deviations(values, self.num_generations, self.scale_rewards), stated)
+        earned = np.array([parts(row, self.reward_funcs[0].reward)[part] for row in scored])
+        return self._over_all(lambda values: deviations(values, self.num_generations, self.scale_rewards), earned)
 
     def _compute_loss(self, model: Any, inputs: Any) -> Any:
         with self._states(model) as seen:
@@ -200,8 +200,7 @@ class ExactGRPOTrainer(SegmentGRPOTrainer):
         pay = inputs["digit_pay"]
         row, column = torch.nonzero(pay.abs().sum(-1), as_tuple=True)
         chances = self._log_chances(model, states, inputs, row, column)[:, self._digits]
-        share = torch.logsumexp(chances, -1, keepdim=True)  # of all ten digits, among all tokens
-        among = chances - share
+        among, share = shared(chances)
         value = among.exp() * (pay[row, column] - self._entropy * among)
         total = value.sum() + share.sum() + self._ending(model, states, inputs).sum()
         return total / (len(pay) * self.current_gradient_accumulation_steps)

@@ -74,9 +74,17 @@ def stacked(choices: Sequence[Choice | None], scales: np.ndarray) -> dict[str, t
 def expected_pay(log_chances: torch.Tensor, tokens: torch.Tensor, pay: torch.Tensor) -> torch.Tensor:
     """Expected pay of each decision, (N,), and the log-chance that one of its candidates is named at all.
 
-    log_chances: (N, V) of every token. tokens, pay: (N, K). As for digits: chances are taken among the candidates, and
-    the logarithm of their share of all tokens is learnt along, so that the answer stays one of them.
+    log_chances: (N, V) of every token. tokens, pay: (N, K), -1 and 0 where there are fewer candidates.
     """
     theirs = log_chances.gather(1, tokens.clamp(min=0)).masked_fill(tokens < 0, -torch.inf)
-    share = torch.logsumexp(theirs, -1, keepdim=True)
-    return ((theirs - share).exp() * pay).sum(-1) + share[:, 0]
+    among, share = shared(theirs)
+    return (among.exp() * pay).sum(-1) + share[:, 0]
+
+
+def shared(log_chances: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Log-chances (N, K) among some tokens alone, and the logarithm of their share of all tokens, (N, 1).
+
+    What is decided between them is learnt from the former; the latter is learnt along, so that it stays one of them.
+    """
+    share = torch.logsumexp(log_chances, -1, keepdim=True)
+    return log_chances - share, share

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -54,11 +55,11 @@ class ServerEngine(Engine):
                 (name, str(each.dtype).removeprefix("torch."), list(each.shape))
                 for name, each in self._iter_named_params()
             ]
-        for client in self.vllm_client.clients if self.accelerator.is_main_process else [None]:
-            if client is None:
-                for _ in self._iter_named_params():  # take part in gathering what is sharded
-                    pass
-                continue
+        if not self.accelerator.is_main_process:
+            for _ in self.rollout.servers:
+                deque(self._iter_named_params(), maxlen=0)  # take part in gathering what is sharded, for each server
+            return
+        for client in self.vllm_client.clients:
             with named(client.base_url, client.timeout):
                 client.update_named_params(self._weight_metadata, self._iter_named_params())
                 client.forget()
@@ -84,12 +85,10 @@ class ServerEngine(Engine):
         """TRL's `generate`; the servers get the trainer's own tokens."""
         try:
             found = super().generate(prompts, images, num_generations, profiler)
+        except UserError:
+            raise
         except ValueError as problem:
-            raise (
-                problem
-                if isinstance(problem, UserError)
-                else UserError(f"rollout: {problem} Use rollout.engine=vllm-colocate or hf with this model")
-            ) from problem
+            raise UserError(f"rollout: {problem} Use rollout.engine=vllm-colocate or hf with this model") from problem
         vocabulary = self.model.get_input_embeddings().weight.shape[0]
         if any(not ids or min(ids) < 0 or max(ids) >= vocabulary for ids in found[1]):
             raise UserError("rollout: a server answered with no tokens, or with tokens the model does not have; "

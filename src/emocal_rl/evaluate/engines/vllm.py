@@ -27,7 +27,6 @@ class VllmEngine:
             raise UserError("--engine vllm: vLLM is not installed; pip install 'emocal-rl[vllm]', or use --engine hf")
         idefics3_without_torchvision()
         from transformers import AutoProcessor
-
         from vllm import LLM
 
         self.model, self.batch_size = model, batch_size
