@@ -51,7 +51,8 @@ The packaged recipes, by what they say themselves. `emocal-rl recipes NAME` prin
 train --recipe NAME --print-config` prints it with all defaults and `emocal-rl recipes --schema` is its JSON Schema.
 """
 CLI = """\
-`emocal-rl COMMAND --help` prints the same. A mistake in the arguments is one line and exit code 2, an interruption 130.
+`emocal-rl COMMAND --help` prints the same. A mistake in the arguments is one line and exit code 2, an interruption 130;
+`eval` and `predict` end with 1 when some requests failed, with 2 when all did.
 A value in `key=value` is YAML. `--debug`, anywhere, shows the traceback of an error.
 """
 

@@ -18,7 +18,7 @@ from emocal_rl import (
     verbs_serve,
     verbs_sweep,
 )
-from emocal_rl.errors import UserError
+from emocal_rl.errors import IncompleteError, UserError
 from emocal_rl.suggest import did_you_mean
 
 
@@ -61,7 +61,9 @@ VERBS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; the exit code: 0, 2 for a mistake the user can fix, 130 when interrupted."""
+    """Run one command; the exit code: 0, 1 when something is missing from the result, 2 for a mistake the user can fix,
+    130 when interrupted.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     try:
@@ -73,6 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         for line in error.lines:
             print(f"error: {line}", file=sys.stderr)
         return 2
+    except IncompleteError as error:
+        print(f"warning: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt as error:
         if debug:
             raise

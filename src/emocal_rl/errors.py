@@ -1,4 +1,4 @@
-"""The one exception for mistakes a user can fix."""
+"""The exceptions that end a command with words for the user."""
 
 
 class UserError(ValueError):
@@ -21,3 +21,10 @@ class UserError(ValueError):
 
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
+
+
+class IncompleteError(Exception):
+    """Done as far as it went, with something missing: the text says what, and whether the same command mends it.
+
+    The command line prints it after ``warning:`` and exits with code 1, so that a script notices.
+    """

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
-from emocal_rl.errors import UserError
+from emocal_rl.errors import IncompleteError, UserError
 from emocal_rl.verbs_data import data_of
 
 # score
@@ -150,9 +150,9 @@ def evaluate(args: Namespace) -> None:
     except KeyboardInterrupt:
         raise KeyboardInterrupt("interrupted; the same command goes on where it stopped") from None
     print("\n".join([*summary_lines(metrics), *readout_lines(metrics["readouts"])]))
-    if failed := sum(metrics["failed"].values()):
-        print(f"warning: {failed} rows failed and are not in the numbers; the same command tries them again")
     print(f"report: {job.out / 'report.html'}")
+    if failed := sum(metrics["failed"].values()):
+        raise IncompleteError(f"{failed} rows failed and are not in the numbers; the same command tries them again")
 
 
 def _job(args: Namespace, checkpoint: Any) -> Any:
@@ -214,10 +214,14 @@ def predict(args: Namespace) -> None:
     rows = predicting.rows_of(args.images, *predicting.question_of(checkpoint, args.question, given))
     threshold = _threshold(args, checkpoint, form)
     engine = opened_engine(args, checkpoint.model)
+    failed = 0
     for one in predicting.predict(rows, form, engine, Decoding(max_new_tokens=args.max_new_tokens), threshold):
         shown = one.as_dict() | {"threshold": threshold}
         text = json.dumps(shown, ensure_ascii=False) if args.json else "\n".join(predicting.lines(one, threshold))
         print(text, flush=True)
+        failed += one.error is not None
+    if failed:
+        raise IncompleteError(f"{failed} of {len(rows)} pictures have no answer, because the request failed")
 
 
 def _threshold(args: Namespace, checkpoint: Any, form: Any) -> float | None:

@@ -106,6 +106,19 @@ def test_hf_and_a_server_give_the_same_records(tmp_path: Path, cli: Callable[...
     with serving() as server:
         engine = ("--engine", "openai", "--base-url", server.url, "--batch-size", "2", "--engine-option", "timeout=60")
         assert cli("eval", *common, "--out", str(tmp_path / "server"), *engine).code == 0
+        server.faults = [400]
+        done = cli("eval", *common, "--out", str(tmp_path / "part"), *engine)
+        server.faults = [400] * 4
+        none = cli("eval", *common, "--out", str(tmp_path / "none"), *engine)
+    assert (done.code, done.err.splitlines()[-1]) == (
+        1,
+        "warning: 1 rows failed and are not in the numbers; the same command tries them again",
+    )
+    refused = f"{server.url}/v1/chat/completions answered 400: not now"
+    assert (none.code, none.err.splitlines()[-1]) == (
+        2,
+        f"error: tiny on validation: no request succeeded (4 failed); the last: {refused}",
+    )
     found = [files.read_jsonl(tmp_path / x / "records" / "tiny-validation.jsonl") for x in ("hf", "server")]
     assert found[0] == found[1]
     assert len(found[0]) == 4

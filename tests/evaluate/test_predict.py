@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from endpoint import serving
 from hypothesis import given
 from hypothesis import strategies as st
 from small_run import Careful, write_small_run
@@ -71,8 +73,8 @@ def test_predictions_come_in_order_and_stay_silent_below_the_threshold(pictures:
     stated = [p.reply.confidence or 0.0 for p in found]
     assert [p.abstains for p in found] == [c < 0.7 for c in stated]
     assert {p.abstains for p in found} == {True, False}
-    failed = list(predict(rows[:1], FORM, Careful(fail=[pictures[0]]), Decoding()))
-    assert (failed[0].error, failed[0].abstains) == ("out of luck", True)
+    failed = list(predict(rows[:2], FORM, Careful(fail=[pictures[0]]), Decoding()))
+    assert [(p.error, p.abstains) for p in failed] == [("out of luck", True), (None, False)]
 
 
 def test_the_embedded_model_answers_in_json_lines(pictures: list[str], cli: Callable[..., Any]) -> None:
@@ -83,6 +85,31 @@ def test_the_embedded_model_answers_in_json_lines(pictures: list[str], cli: Call
     assert all(row["threshold"] == 0.5 and row["text"] for row in found)
     plain = cli("predict", pictures[0], "--model", "tiny", "--max-new-tokens", "16")
     assert plain.out.startswith(f"{pictures[0]}: ")
+
+
+def test_a_server_that_fails_is_an_exit_code(pictures: list[str], cli: Callable[..., Any]) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        options = ["--model", "tiny", "--json", "--engine", "openai", "--engine-option", "tries=1"]
+        done = cli("predict", *pictures, *options, "--base-url", address)
+        many = cli("predict", *pictures * 8, *options, "--base-url", address)
+    assert [(row["image"], row["answer"]) for row in map(json.loads, done.out.splitlines())] == [
+        (name, None) for name in pictures
+    ]
+    refused = f"cannot reach {address}/v1/chat/completions: [Errno 111] Connection refused\n"
+    assert (done.code, done.err) == (2, f"error: predict: no request succeeded (4 failed); the last: {refused}")
+    assert (many.code, many.err) == (2, f"error: predict: the first 20 requests all failed; the last: {refused}")
+
+
+def test_one_failed_picture_of_several_is_counted(pictures: list[str], cli: Callable[..., Any]) -> None:
+    with serving() as server:
+        server.faults = [400]
+        options = ["--model", "tiny", "--engine", "openai", "--base-url", server.url, "--batch-size", "1"]
+        done = cli("predict", *pictures[:2], *options, "--max-new-tokens", "64")
+    assert done.out.startswith(f"{pictures[0]}: no answer: {server.url}/v1/chat/completions answered 400: not now\n")
+    assert done.code == 1
+    assert done.err == "warning: 1 of 2 pictures have no answer, because the request failed\n"
 
 
 def test_a_run_brings_its_question_format_and_threshold(

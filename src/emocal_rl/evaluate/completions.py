@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -34,16 +34,31 @@ def complete_to(
     """
     found = finished(path, {r.key(engine.model, decoding): r for r in requests})
     missing = [r for r in requests if r.key(engine.model, decoding) not in found]
-    done, failures, last = len(found), 0, ""
+    done = len(found)
     with files.JsonLines(path) as out, stage_progress(label, len(requests), "generate", start=done) as tick:
-        for one in engine.complete(missing, decoding) if missing else ():
+        asked = engine.complete(missing, decoding) if missing else ()
+        for one in asked if found else until_hopeless(asked, label):
             out.append(line(one, engine.model, decoding) | dict(facts or {}))
             found[one.request.key(engine.model, decoding)] = one
-            done, failures, last = done + 1, failures + (one.text is None), one.error or last
-            if failures >= GIVE_UP and failures == done:
-                raise UserError(f"{label}: the first {failures} requests all failed; the last: {last}")
+            done += 1
             tick(done)
     return [found[r.key(engine.model, decoding)] for r in requests]
+
+
+def until_hopeless(asked: Iterable[Completion], label: str) -> Iterator[Completion]:
+    """The completions as they come. Raises UserError once the first of them have all failed."""
+    failures = 0
+    for count, one in enumerate(asked, start=1):
+        yield one
+        failures += one.text is None
+        if failures == count == GIVE_UP:
+            raise UserError(f"{label}: the first {failures} requests all failed; the last: {one.error}")
+
+
+def refuse_failure(found: Sequence[Completion], label: str) -> None:
+    """Raise UserError when there were requests and all of them failed."""
+    if found and all(one.text is None for one in found):
+        raise UserError(f"{label}: no request succeeded ({len(found)} failed); the last: {found[-1].error}")
 
 
 def finished(path: Path, wanted: Mapping[Key, Request]) -> dict[Key, Completion]:

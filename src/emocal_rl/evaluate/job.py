@@ -25,7 +25,7 @@ from emocal_rl.data import DataSet
 from emocal_rl.data import load as load_data
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate.checkpoint import Checkpoint, format_of
-from emocal_rl.evaluate.completions import complete_to
+from emocal_rl.evaluate.completions import complete_to, refuse_failure
 from emocal_rl.evaluate.engines import Completion, Decoding, Engine, Request
 from emocal_rl.evaluate.pictures import picture_of
 from emocal_rl.evaluate.readouts import readouts, with_agreement
@@ -122,12 +122,13 @@ def begin(job: Job) -> files.Lock:
 
 
 def evaluate_split(job: Job, engine: Engine, data: DataSet, split: str) -> int:
-    """Complete and score one split; how many rows failed."""
+    """Complete and score one split; how many rows failed. Raises UserError when all did."""
     rows = data.split(split)[: job.recipe.evaluation.limit]
     form = FORMATS[job.recipe.format]
     requests = [Request(row, form, repeat) for row in rows for repeat in range(job.samples)]
     path, label = job.out / "completions" / f"{split}.jsonl", f"{job.name} on {split}"
     found = complete_to(path, requests, engine, job.decoding, label=label, facts={"split": split})
+    refuse_failure(found, label)
     done = [one for one in found if one.text is not None]
     files.write_jsonl(_records_path(job, split), scored_records(done, job, split, engine))
     return len(found) - len(done)

@@ -12,7 +12,8 @@ from emocal_rl.data import load as load_data
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate.abstain import Threshold, fit_threshold
 from emocal_rl.evaluate.checkpoint import Checkpoint
-from emocal_rl.evaluate.engines import Decoding, Engine, Request
+from emocal_rl.evaluate.completions import refuse_failure, until_hopeless
+from emocal_rl.evaluate.engines import Completion, Decoding, Engine, Request
 from emocal_rl.evaluate.records import read_records
 from emocal_rl.recipe import Data
 from emocal_rl.rewards import Format
@@ -109,19 +110,25 @@ def validation_threshold(checkpoint: Checkpoint, risk: float) -> Threshold:
 def predict(
     rows: Sequence[Row], form: Format, engine: Engine, decoding: Decoding, threshold: float | None = None
 ) -> Iterator[Prediction]:
-    """One prediction a row, in the order of the rows; the first are handed out while later ones are being made."""
+    """One prediction a row, in the order of the rows; the first are handed out while later ones are being made.
+
+    Raises UserError when every request fails: at once after the first of many, else when all have been handed out.
+    """
     requests = [Request(row, form) for row in rows]
     numbers = {id(request): index for index, request in enumerate(requests)}  # the same picture may be asked twice
     done: dict[int, Prediction] = {}
     following = 0
-    for one in engine.complete(requests, decoding):
+    found: list[Completion] = []
+    for one in until_hopeless(engine.complete(requests, decoding), "predict"):
         row = one.request.row
         reply = form.read(one.text or "", list(row.candidates) or None)
         silent = bool(reply.fault) or (threshold is not None and (reply.confidence or 0.0) < threshold - 1e-12)
         done[numbers[id(one.request)]] = Prediction(row.id, reply, one.error, silent)
+        found.append(one)
         while following in done:
             yield done.pop(following)
             following += 1
+    refuse_failure(found, "predict")
 
 
 def lines(prediction: Prediction, threshold: float | None) -> list[str]:
