@@ -59,6 +59,14 @@ def test_a_gpu_gets_weights_by_nccl() -> None:
     assert "--dtype" not in words
 
 
+def test_without_a_gpu_servers_share_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verbs_serve, "_has_gpu", lambda: False)
+    monkeypatch.setenv("VLLM_CPU_KVCACHE_SPACE", "4")
+    found = verbs_serve._environment()
+    assert found["VLLM_CPU_OMP_THREADS_BIND"] == "nobind"
+    assert found["VLLM_CPU_KVCACHE_SPACE"] == "4"  # the user's own
+
+
 def status(path: str, header: str | None) -> int:
     """What the guarded server answers; 200 is the app behind it."""
     sent: list[dict[str, Any]] = []

@@ -15,6 +15,8 @@ from emocal_rl import rollout_keys
 from emocal_rl.errors import UserError
 
 ENVIRONMENT = {"VLLM_SERVER_DEV_MODE": "1"}  # the routes that take weights
+# GiB, and no core of its own: vLLM binds each server to the same first cores, where trainer and servers then queue
+ON_CPU = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
 SET_HERE = ("model", "host", "port", "api_key", "logprobs_mode")
 
 
@@ -94,7 +96,7 @@ def given(texts: list[str]) -> dict[str, Any]:
 
 def _environment() -> dict[str, str]:
     found = os.environ | ENVIRONMENT
-    return found if _has_gpu() else {"VLLM_CPU_KVCACHE_SPACE": "1"} | found
+    return found if _has_gpu() else ON_CPU | found
 
 
 def _has_gpu() -> bool:
