@@ -1,13 +1,16 @@
 """Where the seconds of a GRPO step go, by rollout engine, and how far generation is from the limit of the memory.
 
-    python -m benchmarks.rollout_speed [--engines hf vllm-colocate vllm-server] [--hidden 1024 --layers 24] [--steps 6]
+    python -m benchmarks.rollout_speed [--engines hf vllm-colocate vllm-server ahead] [--hidden 1024 --layers 24]
 
 Trains stage three for a few steps through the command line, once an engine, and reads `time/*` from `metrics.jsonl`;
-the first step is left out, because it allocates. Without `--hidden` the embedded model is trained. With it, a model of
-that shape is built from a config, with the embedded model's vision tower and tokenizer and random weights: its replies
-are of full length and mean nothing. The limit: every decode step of a batch reads all weights and the keys and values
-of the text so far, at the bandwidth at which this machine copies memory. Results go to
-`benchmarks/results/rollout_speed.json`, one entry a model and engine.
+the first step is left out, because it allocates. `ahead` is vllm-server with `rollout.ahead: 1`: its `generate` is what
+the trainer waited for replies, `overlapped` what the server sampled while it learnt.
+
+Without `--hidden` the embedded model is trained. With it, a model of that shape is built from a config, with the
+embedded model's vision tower and tokenizer and random weights: its replies are of full length and mean nothing. The
+limit: every decode step of a batch reads all weights and the keys and values of the text so far, at the bandwidth at
+which this machine copies memory. Results go to `benchmarks/results/rollout_speed.json`, one entry a model and engine;
+`load` is how many processes each core had to run then.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,7 +33,13 @@ from emocal_rl import environment, files
 from emocal_rl.models.load import TINY, load
 
 RESULTS = Path(__file__).parent / "results" / "rollout_speed.json"
-ENGINES = ("hf", "vllm-colocate", "vllm-server")
+ENGINES = {
+    "hf": ["rollout.engine=hf"],
+    "vllm-colocate": ["rollout.engine=vllm-colocate", "rollout.options.max_model_len=512"],
+    "vllm-server": ["rollout.engine=vllm-server"],
+    "ahead": ["rollout.engine=vllm-server", "rollout.ahead=1"],
+}
+SERVED = ("vllm-server", "ahead")
 PROMPT = 90  # tokens of a prompt with its picture, for the keys and values
 
 
@@ -93,21 +102,18 @@ def server(model: str, log: Path) -> Iterator[list[str]]:
         process.wait()
 
 
-def race(engine: str, model: str, given: argparse.Namespace, out: Path) -> list[dict[str, Any]]:
+def race(engine: str, model: str, given: argparse.Namespace, out: Path, more: list[str]) -> list[dict[str, Any]]:
     """The logged steps of one engine, without the first."""
     run = out / engine
     options = [
-        f"rollout.engine={engine}", f"model.checkpoint={model}", "warm_start=[]", "evaluation.limit=1",
+        *ENGINES[engine], *more, f"model.checkpoint={model}", "warm_start=[]", "evaluation.limit=1",
         "evaluation.bootstrap=2", f"trainer.max_steps={given.steps}", "trainer.logging_steps=1",
         f"trainer.per_device_train_batch_size={given.batch}", f"trainer.max_completion_length={given.tokens}",
         "trainer.save_steps=1000", "credit=sequence", "exact_answer=false", "digit_entropy=0.0",
         "segment_weights=null",
     ]  # fmt: skip
-    if engine == "vllm-colocate":
-        options.append("rollout.options.max_model_len=512")
     command = [sys.executable, "-m", "emocal_rl", "train", "--recipe", "grpo_brier", "--run-dir", str(run)]
-    with server(model, out / "server.log") if engine == "vllm-server" else nullcontext([]) as more:
-        done = subprocess.run([*command, *options, *more], capture_output=True, text=True)
+    done = subprocess.run([*command, *options], capture_output=True, text=True)
     rows = files.read_jsonl(run / "metrics.jsonl") if run.exists() else []
     if len(rows) < given.steps:
         raise SystemExit(f"{engine}: {done.stderr[-2000:]}")
@@ -118,17 +124,20 @@ def summary(rows: list[dict[str, Any]], batch: int, limit: float) -> dict[str, A
     """Means over the steps."""
     mean = {key: sum(row[key] for row in rows) / len(rows) for key in rows[0] if isinstance(rows[0][key], float)}
     parts = {key.removeprefix("time/"): value for key, value in mean.items() if key.startswith("time/")}
-    speed = batch * mean["completions/mean_length"] / parts["generate"]
+    overlapped = mean.get("sampling/overlapped_seconds", 0.0)
+    speed = batch * mean["completions/mean_length"] / (parts["generate"] + overlapped)
     return {
-        "tokens_per_second": round(speed), "share_of_step": round(parts["generate"] / sum(parts.values()), 3),
-        "of_decode_limit": round(speed / limit, 4), "seconds": {key: round(value, 4) for key, value in parts.items()},
+        "tokens_per_second": round(speed), "step": round(sum(parts.values()), 4),
+        "share_of_step": round(parts["generate"] / sum(parts.values()), 3), "of_decode_limit": round(speed / limit, 4),
+        "seconds": {key: round(value, 4) for key, value in parts.items()}, "overlapped": round(overlapped, 4),
+        "load": round(os.getloadavg()[0] / (os.cpu_count() or 1), 1),
     }  # fmt: skip
 
 
 def main() -> None:
     """Build, train, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--engines", nargs="+", default=list(ENGINES), choices=ENGINES)
+    parser.add_argument("--engines", nargs="+", default=list(ENGINES), choices=list(ENGINES))
     parser.add_argument("--hidden", type=int, help="width of the language model, a multiple of 64")
     parser.add_argument("--layers", type=int, default=24)
     parser.add_argument("--steps", type=int, default=6)
@@ -137,15 +146,17 @@ def main() -> None:
     given = parser.parse_args()
     name = f"{given.hidden}x{given.layers}" if given.hidden else "tiny"
     found = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        out, served = Path(folder), list[str]()
         model = shaped(out / "model", given.hidden, given.layers) if given.hidden else "tiny"
         speed = bandwidth()
         about = {"batch": given.batch, "tokens": given.tokens, "steps": given.steps, "copy_gb_s": round(speed / 1e9, 1),
                  "device": environment.device(), "versions": environment.versions(),
                  "date": datetime.now(UTC).date().isoformat()}  # fmt: skip
         for engine in given.engines:
-            rows = race(engine, model, given, out)
+            if engine in SERVED and not served:
+                served = stack.enter_context(server(model, out / "server.log"))
+            rows = race(engine, model, given, out, served if engine in SERVED else [])
             length = sum(row["completions/mean_length"] for row in rows) / len(rows)
             one = summary(rows, given.batch, decode_limit(model, given.batch, length, speed))
             print(f"{name} {engine}: {one}", flush=True)
