@@ -189,3 +189,38 @@ def test_circle_through_another_recipe() -> None:
     assert lines_of(GOOD + "warm_start: [a.yaml]") == [
         "a.yaml:5: warm_start goes in a circle: r.yaml -> a.yaml -> r.yaml"
     ]
+
+
+SERVER = "rollout.engine=vllm-server", "rollout.servers=[http://localhost:8000]"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["rollout.engine=vllm-server"],
+         "rollout.servers: vllm-server needs an address, for example servers: [http://localhost:8000]"),
+        (["rollout.servers=[http://localhost:8000]"],
+         "rollout.servers: only engine: vllm-server has servers (got engine: auto)"),
+        (["rollout.engine=vllm-server", "rollout.servers=[localhost]"],
+         "rollout.servers: expected addresses such as http://localhost:8000 (got 'localhost')"),
+        ([*SERVER, "rollout.options.max_model_len=9"],
+         "rollout.options: only engine: vllm-colocate has them (got engine: vllm-server)"),
+        (["rollout.engine=hf", "rollout.ahead=1"],
+         "rollout.ahead: only engine: vllm-server samples while the trainer learns (got engine: hf)"),
+        ([*SERVER, "rollout.ahead=2"], "rollout.ahead: expected at most 1 (got 2)"),
+        ([*SERVER, "rollout.ahead=1", "trainer.vllm_importance_sampling_correction=false"],
+         "rollout.ahead: replies of older weights need the importance correction; remove "
+         "trainer.vllm_importance_sampling_correction, or set ahead: 0"),
+    ],
+)  # fmt: skip
+def test_what_a_rollout_engine_does_not_have(overrides: list[str], message: str) -> None:
+    (line,) = lines_of(GOOD, *overrides)
+    assert line.endswith(message)
+
+
+def test_an_engine_that_learns_from_what_was_sampled_ahead() -> None:
+    Path("r.yaml").write_text(GOOD)
+    for algorithm in ("grpo", "rloo", "ppo"):
+        recipe = recipes.load("r.yaml", [*SERVER, "rollout.ahead=1", f"algorithm={algorithm}"])
+        assert recipe.rollout is not None
+        assert recipe.rollout.ahead == 1

@@ -188,6 +188,9 @@ class Rollout(_Part):
     nccl on a GPU, else files."""
     sync_dir: str | None = None
     """Folder for `sync: files`, on a disk that trainer and servers share; null for one in the run directory."""
+    ahead: int = Field(default=0, ge=0, le=1)
+    """Batches that the servers sample while the trainer learns from an earlier one. With 1 replies come from weights
+    that are one batch old; importance weights correct for that. Only for vllm-server."""
     timeout: float = Field(default=600.0, gt=0)
     """Seconds to wait for a server to start, to answer or to take the weights before the run stops."""
     memory: float = Field(default=0.3, gt=0, lt=1)

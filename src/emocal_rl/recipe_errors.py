@@ -199,6 +199,7 @@ def _stage_problems(stage: dict[str, Any]) -> Iterator[tuple[Path, str]]:
             yield (key,), "only credit: exact has it; remove the key, or set credit: exact"
     yield from _unused(algorithm, stage)
     yield from _rollout_problems(algorithm, stage.get("rollout"))
+    yield from _ahead_problems(stage.get("rollout"), trainer)
     yield from _advantage_problems(algorithm, stage.get("credit", "sequence"), trainer)
     yield from _reward_problems(stage.get("format"), reward)
     yield from _grader_problems(stage.get("grader"))
@@ -239,6 +240,20 @@ def _rollout_problems(algorithm: Any, rollout: Any) -> Iterator[tuple[Path, str]
         yield ("rollout", "options"), f"only engine: vllm-colocate has them (got engine: {engine})"
     elif isinstance(options, dict):
         yield from ((("rollout", "options", key), message) for key, message in rollout_keys.problems(options))
+
+
+def _ahead_problems(rollout: Any, trainer: Any) -> Iterator[tuple[Path, str]]:
+    """Sampling ahead needs a sampler of its own, and the correction for replies of older weights."""
+    if not isinstance(rollout, dict) or not rollout.get("ahead"):
+        return
+    if (engine := rollout.get("engine", "auto")) != "vllm-server":
+        yield ("rollout", "ahead"), f"only engine: vllm-server samples while the trainer learns (got engine: {engine})"
+    if isinstance(trainer, dict) and trainer.get("vllm_importance_sampling_correction") is False:
+        yield (
+            ("rollout", "ahead"),
+            "replies of older weights need the importance correction; remove "
+            "trainer.vllm_importance_sampling_correction, or set ahead: 0",
+        )
 
 
 def _advantage_problems(algorithm: Any, credit: Any, trainer: Any) -> Iterator[tuple[Path, str]]:

@@ -79,6 +79,10 @@ HEALTHY = {
             {"sampling/sampling_logp_difference/mean": 0.25},
             "the sampler's log-probabilities are 0.25 nats a token from",
         ),
+        (
+            {"sampling/sampling_logp_difference/mean": 0.25, "sampling/staleness": 1.0},
+            "replies come from weights 1 updates old, 0.25 nats a token from the trainer's, so little of",
+        ),
     ],
 )
 def test_a_lasting_sign_is_said_once_and_a_passing_one_not(capsys, sign, text):

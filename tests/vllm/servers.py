@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -51,6 +52,10 @@ class Served:
             except requests.ConnectionError:
                 time.sleep(0.5)
         raise AssertionError(self.log.read_text()[-2000:])
+
+    def rollout(self, **more: Any) -> dict[str, Any]:
+        """The recipe's `rollout` that samples here."""
+        return {"engine": "vllm-server", "servers": [self.url], "timeout": PATIENCE} | more
 
     def stop(self) -> None:
         """End the server and the engine process that it started."""

@@ -6,9 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
@@ -21,24 +19,8 @@ from emocal_rl.errors import UserError
 CLOSE = 1e-3  # nats, of the worst token; in float32
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    server = Served(tmp_path_factory.mktemp("server") / "log", key="secret")
-    try:
-        server.wait()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("VLLM_API_KEY", "secret")
-            yield server
-    finally:
-        server.stop()
-
-
-def rollout(served: Served, **more: Any) -> dict[str, Any]:
-    return {"engine": "vllm-server", "servers": [served.url], "timeout": PATIENCE} | more
-
-
 def test_log_probabilities_agree_after_every_update(toy: VllmToy, served: Served) -> None:
-    found = rows(toy.train(toy.recipe("grpo", rollout=rollout(served))))
+    found = rows(toy.train(toy.recipe("grpo", rollout=served.rollout())))
     assert len(found) == 4
     assert max(map(gap, found)) < CLOSE
     assert found[0]["train/parsed"] > 0.5  # the sampler answers the picture and the question
@@ -49,13 +31,13 @@ def test_log_probabilities_agree_after_every_update(toy: VllmToy, served: Served
 def test_a_changed_vision_tower_changes_the_rollouts(toy: VllmToy, served: Served) -> None:
     """Nothing else is trained, the pictures come again: with features of the old tower the two would disagree."""
     options = {"learning_rate": 0.02, "max_steps": 3, "num_generations": 4}
-    found = rows(toy.train(toy.recipe("grpo", options, rollout=rollout(served)), only_vision))
+    found = rows(toy.train(toy.recipe("grpo", options, rollout=served.rollout()), only_vision))
     assert max(row["grad_norm"] for row in found[:-1]) > 0
     assert max(map(gap, found)) < CLOSE
 
 
 def test_killed_it_ends_where_an_unbroken_run_ends(toy: VllmToy, served: Served) -> None:
-    whole = toy.train(toy.recipe("grpo", rollout=rollout(served)))
+    whole = toy.train(toy.recipe("grpo", rollout=served.rollout()))
     again = toy.killed_after(whole, 2)
     assert without_clock(rows(again)) == without_clock(rows(whole))
 
@@ -66,7 +48,7 @@ def test_without_the_key_nothing_opens(served: Served) -> None:
 
 
 def test_a_server_that_dies_is_one_line_and_the_checkpoint_stays(toy: VllmToy, served: Served) -> None:
-    """The last test of this file: it kills the server once the second update is saved."""
+    """The last test that uses the server: it kills it once the second update is saved."""
     kept = toy.folder / "run" / "checkpoints" / "toy" / "checkpoint-2"
 
     def kill() -> None:
@@ -76,7 +58,7 @@ def test_a_server_that_dies_is_one_line_and_the_checkpoint_stays(toy: VllmToy, s
 
     threading.Thread(target=kill, daemon=True).start()
     with pytest.raises(UserError) as error:
-        toy.train(toy.recipe("grpo", {"max_steps": 40}, rollout=rollout(served)))
+        toy.train(toy.recipe("grpo", {"max_steps": 40}, rollout=served.rollout()))
     assert error.value.lines == [
         f"rollout: no server answers at {served.url}; start one with: emocal-rl serve-rollouts MODEL"
     ]

@@ -17,8 +17,9 @@ PARTS = ("generate", "sync", "score", "logprobs", "update")
 class StepClock(TrainerCallback):  # type: ignore[misc]
     """Logs `time/PART`, seconds a step, averaged over the steps of a log; each second belongs to one part.
 
-    generate: sampling replies. sync: bringing the engine's weights up to date. score: the reward. logprobs: of the
-    replies, without gradients. update: everything else of a step, above all forward, backward and the optimiser.
+    generate: sampling replies, or waiting for those that are sampled ahead. sync: bringing the engine's weights up to
+    date. score: the reward. logprobs: of the replies, without gradients. update: everything else of a step, above all
+    forward, backward and the optimiser.
 
     Args:
         trainer: a built GRPOTrainer or RLOOTrainer, with its engine set.
@@ -33,6 +34,8 @@ class StepClock(TrainerCallback):  # type: ignore[misc]
         self._watch(trainer, "_get_per_token_logps_and_entropies", "logprobs")
         if trainer.use_vllm:
             self._watch(trainer.vllm_generation, "sync_weights", "sync")
+        if hasattr(getattr(trainer, "vllm_generation", None), "wait"):  # inside sync_weights, for replies
+            self._watch(trainer.vllm_generation, "wait", "generate")
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """The clock starts."""

@@ -81,6 +81,20 @@ def deviations(values: np.ndarray, size: int, scale: str) -> np.ndarray:
     return np.full(len(values), values.std(ddof=1) + EPSILON if scale == "batch" else 1.0)
 
 
+def importance(inputs: Any, row: Any) -> Any:
+    """TRL's importance weights (N, 1) of the replies in `row` (N,): 1 where their sampler had the trainer's weights.
+
+    1 as well where TRL weighs tokens one by one: a digit that was not sampled has no such weight.
+
+    >>> importance({"digit_pay": torch.zeros(2), "importance_sampling_ratio": torch.tensor([[0.5], [2.0]])}, [1, 0])
+    tensor([[2.0000],
+            [0.5000]])
+    """
+    ratio = inputs.get("importance_sampling_ratio")
+    whole = ratio is not None and ratio.shape[1] == 1
+    return ratio[row] if whole else torch.ones(len(row), 1, device=inputs["digit_pay"].device)
+
+
 def require_digits(tokenizer: Any) -> None:
     """Raise UserError unless the tokenizer writes every digit of a confidence as a token of its own."""
     for number in (f"0.{hundredths:02}" for hundredths in range(100)):
@@ -202,21 +216,23 @@ class ExactGRPOTrainer(SegmentGRPOTrainer):
         chances = self._log_chances(model, states, inputs, row, column)[:, self._digits]
         among, share = shared(chances)
         value = among.exp() * (pay[row, column] - self._entropy * among)
-        total = value.sum() + share.sum() + self._ending(model, states, inputs).sum()
+        weight = importance(inputs, row)
+        total = (weight * value).sum() + (weight * share).sum() + self._ending(model, states, inputs).sum()
         return total / (len(pay) * self.current_gradient_accumulation_steps)
 
     def _expected_choice(self, model: Any, states: Any, inputs: Any) -> Any:
         """The same of the choice between candidates."""
         (row,) = torch.nonzero(inputs["answer_column"] >= 0, as_tuple=True)
         chances = self._log_chances(model, states, inputs, row, inputs["answer_column"][row])
-        total = expected_pay(chances, inputs["answer_tokens"][row], inputs["answer_pay"][row]).sum()
+        pays = expected_pay(chances, inputs["answer_tokens"][row], inputs["answer_pay"][row])
+        total = (importance(inputs, row)[:, 0] * pays).sum()
         return total / (len(inputs["answer_pay"]) * self.current_gradient_accumulation_steps)
 
     def _ending(self, model: Any, states: Any, inputs: Any) -> Any:
-        """Log-chance of each token that ends a number, (N,)."""
+        """Log-chance of each token that ends a number, (N, 1)."""
         row, column = torch.nonzero(inputs["digit_end"], as_tuple=True)
         chances = self._log_chances(model, states, inputs, row, column)
-        return chances.gather(1, inputs["completion_ids"][row, column, None])
+        return importance(inputs, row) * chances.gather(1, inputs["completion_ids"][row, column, None])
 
     def _log_chances(self, model: Any, states: Any, inputs: Any, row: Any, column: Any) -> Any:
         """Log-probabilities (N, V) of what could stand at `column` of the completions in `row`, both (N,)."""

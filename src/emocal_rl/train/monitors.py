@@ -141,10 +141,17 @@ ALARMS = (
     ),
     Alarm(
         "another_sampler",
-        lambda log: log["sampling/sampling_logp_difference/mean"] > 0.1,
+        lambda log: log["sampling/sampling_logp_difference/mean"] > 0.1 and not log.get("sampling/staleness"),
         "the sampler's log-probabilities are {sampling/sampling_logp_difference/mean:.2f} nats a token from the "
         "trainer's, so replies come from another model than the one that is trained; look at dtype and quantization in "
         "rollout.options, and at what rollout.servers serve, or set rollout.engine=hf",
+    ),
+    Alarm(
+        "old_replies",
+        lambda log: log["sampling/sampling_logp_difference/mean"] > 0.1 and log["sampling/staleness"] > 0,
+        "replies come from weights {sampling/staleness:.0f} updates old, {sampling/sampling_logp_difference/mean:.2f} "
+        "nats a token from the trainer's, so little of them is learnt; lower trainer.learning_rate, or set "
+        "rollout.ahead=0",
     ),
 )
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import torch
+from trl import RLOOTrainer
+
 from emocal_rl.train.stage import Plan
 
 if TYPE_CHECKING:
@@ -17,9 +20,27 @@ if TYPE_CHECKING:
 
 def rloo_plan(stage: Stage) -> Plan:
     """TRL's RLOOTrainer; no penalty for leaving the start unless the recipe says so (TRL's own default is 0.05)."""
-    from trl import RLOOConfig, RLOOTrainer
+    from trl import RLOOConfig
 
-    return Plan(RLOOTrainer, RLOOConfig, {"beta": 0.0} | rloo_options(stage.trainer), {})
+    kind = SampledRLOOTrainer if stage.rollout and stage.rollout.ahead else RLOOTrainer
+    return Plan(kind, RLOOConfig, {"beta": 0.0} | rloo_options(stage.trainer), {})
+
+
+class SampledRLOOTrainer(RLOOTrainer):  # type: ignore[misc]
+    """RLOOTrainer for replies of older weights: its clipped ratio is to the chances they were sampled with.
+
+    TRL's (1.16) is to the chances under the weights at the time of the reward, as if those had sampled; it stays where
+    the sampler could not say.
+    """
+
+    def _generate_and_score_completions(self, inputs: Any) -> Any:
+        output = super()._generate_and_score_completions(inputs)
+        old = output["old_logps"]
+        said = [
+            [torch.nan if token[0] is None else token[0] for token in reply] for reply in self.vllm_generation.latest
+        ]
+        sampled = torch.tensor([sum(reply) for reply in said], dtype=old.dtype, device=old.device)
+        return output | {"old_logps": torch.where(sampled.isnan(), old, sampled)}
 
 
 def rloo_options(trainer: dict[str, Any]) -> dict[str, Any]:

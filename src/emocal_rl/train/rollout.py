@@ -53,8 +53,10 @@ def set_engine(trainer: Any, stage: Stage, run: Run, processor: Any) -> None:
 
         generation = ColocatedEngine(trainer, options, silent)
     else:
+        from emocal_rl.train.vllm_ahead import AheadEngine
         from emocal_rl.train.vllm_server import ServerEngine
 
-        generation = ServerEngine(trainer, options, silent, options.sync_dir or str(run.path / "weights" / stage.name))
+        kind, folder = AheadEngine if options.ahead else ServerEngine, str(run.path / "weights" / stage.name)
+        generation = kind(trainer, options, silent, options.sync_dir or folder)
     trainer.use_vllm, trainer.vllm_generation, trainer._last_loaded_step = True, generation, -1
     trainer.vllm_mode = generation.mode

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -83,17 +84,28 @@ class ServerEngine(Engine):
 
     def generate(self, prompts: Any, images: Any, num_generations: int, profiler: Any = None) -> Any:
         """TRL's `generate`; the servers get the trainer's own tokens."""
-        try:
+        with in_words():
             found = super().generate(prompts, images, num_generations, profiler)
-        except UserError:
-            raise
-        except ValueError as problem:
-            raise UserError(f"rollout: {problem} Use rollout.engine=vllm-colocate or hf with this model") from problem
+        self.check_tokens(found[1])
+        return found
+
+    def check_tokens(self, completions: Sequence[Sequence[int]]) -> None:
+        """Raise UserError where a server wrote nothing, or what the trained model cannot write."""
         vocabulary = self.model.get_input_embeddings().weight.shape[0]
-        if any(not ids or min(ids) < 0 or max(ids) >= vocabulary for ids in found[1]):
+        if any(not ids or min(ids) < 0 or max(ids) >= vocabulary for ids in completions):
             raise UserError("rollout: a server answered with no tokens, or with tokens the model does not have; "
                             "check that rollout.servers serve the model that is trained")  # fmt: skip
-        return found
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """What TRL finds wrong with a prompt and its pictures, in one line."""
+    try:
+        yield
+    except UserError:
+        raise
+    except ValueError as problem:
+        raise UserError(f"rollout: {problem} Use rollout.engine=vllm-colocate or hf with this model") from problem
 
 
 def _same_sampling(client: Client) -> None:
