@@ -2,7 +2,7 @@
 
     python -m emocal_rl.models.tiny_build OUT_DIR [--steps 16000 1600 500] [--seed 0]
 
-Three lessons, on the training styles and training emojis only (the drawings of stages one and two; no votes are read):
+Three lessons, on the training styles and training emojis only (the drawings of the three stages; no votes are read):
 
 1. see: the vision tower learns which emoji a drawing shows, under strong changes of shape and colour, from a
    convolutional teacher (models/tiny_teacher.py) that learns it first; teacher and linear head are thrown away;
@@ -35,9 +35,10 @@ Say = Callable[[Row], list[dict[str, Any]]]
 
 
 def training_rows() -> list[Row]:
-    """Every drawing of stages one and two, with either number of classes: no test, validation or stage-three one."""
-    splits = [emoji.load(classes)[split] for classes in (2, 3) for split in ("stage_one", "stage_two")]
-    return list({row.id: row for rows in splits for row in rows}.values())
+    """Every drawing that some stage trains on, with either number of classes: none of a validation or test split."""
+    stages = ("stage_one", "stage_two", "stage_three")
+    rows = [row for classes in (2, 3) for stage in stages for row in emoji.load(classes)[stage]]
+    return list({row.id: row for row in rows}.values())
 
 
 def corpus() -> list[str]:
