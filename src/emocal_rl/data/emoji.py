@@ -34,10 +34,11 @@ SPLIT_OF_STYLE = {
     "fluent-flat": "unseen_style", "openmoji": "unseen_style",
 }  # fmt: skip
 STYLES = tuple(SPLIT_OF_STYLE)
-TRAIN_STYLES = tuple(style for style, split in SPLIT_OF_STYLE.items() if split.startswith("stage"))
+TRAINED = ("stage_one", "stage_two", "stage_three")
+TRAIN_STYLES = tuple(style for style, split in SPLIT_OF_STYLE.items() if split in TRAINED)
 TEST_STYLES = ("fluent-flat", "openmoji")
-SPLITS = ("stage_one", "stage_two", "stage_three", "validation", "unseen_style", "unseen_emoji", "other_domain")
-EVALUATED = SPLITS[3:]
+EVALUATED = ("validation", "unseen_style", "unseen_emoji", "other_domain")
+SPLITS = (*TRAINED, *EVALUATED)
 
 
 def held_out(codepoint: str) -> bool:
