@@ -16,6 +16,8 @@ VENV ?= .venv
 RECIPE ?= grpo_brier.yaml
 ARGS ?=
 BIN := $(VENV)/bin
+# One process a core: every test and every model in it keeps to one thread. A file's tests stay together for its fixtures.
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 export MAKE_TARGET := $(or $(firstword $(MAKECMDGOALS)),train)
 SOURCES := pyproject.toml constraints.txt .ci/venv
 
@@ -26,13 +28,13 @@ train: $(VENV)/.ready
 	@$(BIN)/emocal-rl train --recipe $(RECIPE) $(ARGS)
 
 test: $(VENV)/.ready-dev
-	@$(BIN)/python -m pytest -m "not gpu" $(ARGS)
+	@$(PYTEST) -m "not gpu" $(ARGS)
 
 check: $(VENV)/.ready-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -q -m "not slow and not gpu" $(ARGS)
+	@$(PYTEST) -q -m "not slow and not gpu" $(ARGS)
 
 # No network, and every warning is an error. The generated pages: python docs/generate.py
 docs: $(VENV)/.ready-docs
