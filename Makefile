@@ -6,6 +6,7 @@
 #   make bench    the main job over several seeds, compared
 #   make test-oracles    the metrics against other libraries, in an environment of its own
 #   make test-adapters   our rewards in other frameworks, called by those frameworks, in an environment of its own
+#   make test-lowest     the fast tests with the oldest versions that pyproject.toml allows, in an environment of its own
 #   make test-vllm       rollouts by vLLM without a GPU, in an environment of its own (about 4 GB)
 # Another Python:  make train PYTHON=python3.12
 # Small CPU-only torch on machines where pip would fetch the CUDA build:
@@ -21,7 +22,7 @@ PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 export MAKE_TARGET := $(or $(firstword $(MAKECMDGOALS)),train)
 SOURCES := pyproject.toml constraints.txt .ci/venv
 
-.PHONY: train test check docs bench test-oracles test-adapters test-vllm clean-venv
+.PHONY: train test check docs bench test-oracles test-adapters test-vllm test-lowest clean-venv
 .DELETE_ON_ERROR:
 
 train: $(VENV)/.ready
@@ -80,6 +81,17 @@ $(VENV)-vllm/.ready: pyproject.toml constraints.txt
 	@$(VENV)-vllm/bin/python -m pip uninstall -q -y torchvision torchaudio torchcodec
 	@$(VENV)-vllm/bin/python -m pip install -q --disable-pip-version-check --no-deps --upgrade \
 		--target "$(VENV)-vllm/torchvision" torchvision==0.28.0
+	@touch "$@"
+
+# Everything at the lower end of its range in pyproject.toml; `make test` has the newest that pip finds.
+test-lowest: $(VENV)-lowest/.ready
+	@PYTHONPATH=src $(VENV)-lowest/bin/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile -m "not slow and not gpu" \
+		--ignore=tests/data/test_build.py $(ARGS)
+
+$(VENV)-lowest/.ready: pyproject.toml .ci/lowest.py
+	@"$(PYTHON)" -m venv "$(VENV)-lowest"
+	@"$(PYTHON)" .ci/lowest.py > "$(VENV)-lowest/constraints.txt"
+	@$(VENV)-lowest/bin/python -m pip install -q --disable-pip-version-check -c "$(VENV)-lowest/constraints.txt" -e ".[dev]"
 	@touch "$@"
 
 $(VENV)/.ready: $(SOURCES)
