@@ -1,12 +1,16 @@
 """The lowest version of everything that pyproject.toml allows, as a constraints file on standard output.
 
-python .ci/lowest.py > lowest.txt && pip install -c lowest.txt -e .
+torch stays where constraints.txt keeps it: its older wheels without CUDA are not on every index.
 """
 
 import re
 import tomllib
 from pathlib import Path
 
-project = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text("utf-8"))["project"]
-for requirement in project["dependencies"]:
-    print(re.sub(r"^([A-Za-z0-9_.-]+)>=([^,]+).*$", r"\1==\2", requirement))
+ROOT = Path(__file__).parent.parent
+
+print((ROOT / "constraints.txt").read_text("utf-8"))
+for requirement in tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]:
+    name, lowest = re.match(r"([A-Za-z0-9_.-]+)>=([^,]+)", requirement).groups()
+    if name != "torch":
+        print(f"{name}=={lowest}")
