@@ -20,12 +20,14 @@ CLOSE = 1e-3  # nats, of the worst token; in float32
 
 
 def test_log_probabilities_agree_after_every_update(toy: VllmToy, served: Served) -> None:
-    found = rows(toy.train(toy.recipe("grpo", rollout=served.rollout())))
+    run = toy.train(toy.recipe("grpo", rollout=served.rollout()))
+    found = rows(run)
     assert len(found) == 4
     assert max(map(gap, found)) < CLOSE
     assert found[0]["train/parsed"] > 0.5  # the sampler answers the picture and the question
     assert any(row["grad_norm"] > 0 for row in found)
     assert all(row["time/sync"] > 0 for row in found)
+    assert not (run.path / "weights").exists()  # a copy of the model, on its way to the server
 
 
 def test_a_changed_vision_tower_changes_the_rollouts(toy: VllmToy, served: Served) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +77,16 @@ class ServerEngine(Engine):
         new = self.folder / str(self._version)
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir(parents=True)
-        save_file(tensors, new / "model.safetensors", metadata={"format": "pt"})
-        for client in self.vllm_client.clients:
-            with named(client.base_url, client.timeout):
-                client.reload(new)
-        shutil.rmtree(self.folder / str(self._version - 1), ignore_errors=True)
+        try:
+            save_file(tensors, new / "model.safetensors", metadata={"format": "pt"})
+            for client in self.vllm_client.clients:
+                with named(client.base_url, client.timeout):
+                    client.reload(new)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+            if self.rollout.sync_dir is None:
+                with suppress(OSError):  # not empty: another stage's
+                    os.removedirs(self.folder)
 
     def generate(self, prompts: Any, images: Any, num_generations: int, profiler: Any = None) -> Any:
         """TRL's `generate`; the servers get the trainer's own tokens."""
