@@ -23,7 +23,7 @@ READ = """
 import resource, sys, time
 from emocal_rl.data import load
 from emocal_rl.data.check import look
-from emocal_rl.recipe import Data
+from emocal_rl.recipe_blocks import Data
 facts = look(load(Data(name=sys.argv[1])))
 memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(memory, sum(split.rows for split in facts.splits), time.process_time())

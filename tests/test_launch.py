@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from emocal_rl import checkpoints, launch, preflight
+from emocal_rl import checkpoints, launch, preflight, recipe_blocks
 from emocal_rl import recipe as recipes
 from emocal_rl.errors import UserError
 
@@ -20,14 +20,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def test_one_process_starts_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RANK", raising=False)
-    assert not launch.wanted(recipes.Launch())
-    assert launch.wanted(recipes.Launch(processes=2))
+    assert not launch.wanted(recipe_blocks.Launch())
+    assert launch.wanted(recipe_blocks.Launch(processes=2))
     monkeypatch.setenv("RANK", "0")
-    assert not launch.wanted(recipes.Launch(processes=2))
+    assert not launch.wanted(recipe_blocks.Launch(processes=2))
 
 
 def test_the_command_of_plain_data_parallelism(tmp_path: Path) -> None:
-    words = launch.command(recipes.Launch(processes=4), tmp_path)
+    words = launch.command(recipe_blocks.Launch(processes=4), tmp_path)
     assert words[:3] == [sys.executable, "-m", "accelerate.commands.launch"]
     assert words[-5:] == ["-m", "emocal_rl", "train", "--resume", str(tmp_path)]
     assert "--multi_gpu" in words

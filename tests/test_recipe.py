@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emocal_rl import recipe as recipes
-from emocal_rl import yaml_load
+from emocal_rl import recipe_blocks, yaml_load
 from emocal_rl.errors import UserError
 from emocal_rl.recipe_source import packaged, summary
 
@@ -32,7 +32,7 @@ def test_warm_starts_become_stages_in_order(folder: Path) -> None:
     recipe = recipes.load(str(folder / "third.yaml"))
     assert [stage.name for stage in recipe.stages] == ["first", "second", "third"]
     assert [stage.algorithm for stage in recipe.stages] == ["sft", "sft", "grpo"]
-    assert recipe.stages[1].labels == recipes.Labels(samples=4)
+    assert recipe.stages[1].labels == recipe_blocks.Labels(samples=4)
 
 
 def test_shared_keys_come_from_the_recipe_itself(folder: Path) -> None:
@@ -130,7 +130,7 @@ def test_dump_round_trips(seed: int, trainer: dict[str, Any]) -> None:
 
 
 def test_every_field_is_described() -> None:
-    for part in (recipes.Recipe, recipes.Data, recipes.Model, recipes.Evaluation, recipes.Labels, recipes.Stage):
+    for part in (recipes.Recipe, *recipe_blocks.Part.__subclasses__()):
         assert part.model_fields
         for name, field in part.model_fields.items():
             assert field.description, f"{part.__name__}.{name}"

@@ -10,7 +10,8 @@ from typing import Any
 
 from emocal_rl.errors import UserError
 from emocal_rl.files import megabytes
-from emocal_rl.recipe import Recipe, Rollout, Stage
+from emocal_rl.recipe import Recipe, Stage
+from emocal_rl.recipe_blocks import Rollout
 
 # TRL's defaults for the options the batch arithmetic needs.
 _BATCH = {"per_device_train_batch_size": 8, "gradient_accumulation_steps": 1, "num_generations": 8}

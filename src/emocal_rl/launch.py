@@ -21,7 +21,7 @@ from emocal_rl.errors import UserError
 from emocal_rl.suggest import did_you_mean
 
 if TYPE_CHECKING:
-    from emocal_rl.recipe import Launch
+    from emocal_rl.recipe_blocks import Launch
 
 GONE = "another process is gone"  # what a process says that misses one
 SHIPPED = Path(__file__).parent / "launch_files"

@@ -8,6 +8,7 @@ from typing import Any
 from emocal_rl import files
 from emocal_rl import recipe as recipe_module
 from emocal_rl.errors import UserError
+from emocal_rl.recipe_blocks import Data
 
 
 def data_options(parser: ArgumentParser) -> None:
@@ -63,7 +64,7 @@ def _refuse(unreadable: list[tuple[str, str, str]], path: str | None) -> None:
         )
 
 
-def data_of(name: str, keys: list[str], **given: Any) -> recipe_module.Data:
+def data_of(name: str, keys: list[str], **given: Any) -> Data:
     """The `data` of a recipe from a name and key=value texts. Raises UserError for unknown keys and wrong values."""
     from emocal_rl.recipe_source import overridden
 

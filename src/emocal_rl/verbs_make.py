@@ -75,23 +75,23 @@ def _checkpoint(args: Namespace, needed: bool) -> Any:
 
 
 def _labels(args: Namespace, checkpoint: Any) -> Any:
-    from emocal_rl import recipe
+    from emocal_rl import recipe_blocks
 
     stated = checkpoint.form if checkpoint and checkpoint.form else "emocaliber_answer"
     names = ("strategy", "samples", "temperature", "max_new_tokens", "smoothing", "near", "value")
     tree = {name: getattr(args, name) for name in names} | {"format": args.format or stated}
-    return _part(recipe.Labels, tree, "label")
+    return _part(recipe_blocks.Labels, tree, "label")
 
 
 def _data(args: Namespace, checkpoint: Any) -> Any:
-    from emocal_rl import recipe
+    from emocal_rl import recipe_blocks
 
     own = checkpoint.recipe.data.model_dump() if checkpoint and checkpoint.recipe else None
     if args.data is None and own is None:
         raise UserError("say which rows: --data, a data set (see emocal-rl data) or a .jsonl file")
     tree: dict[str, Any] = {"name": args.data} if args.data is not None else dict(own or {})
     changed = {"root": args.root, "limit": args.limit}
-    return _part(recipe.Data, tree | {key: value for key, value in changed.items() if value is not None}, "data")
+    return _part(recipe_blocks.Data, tree | {key: value for key, value in changed.items() if value is not None}, "data")
 
 
 def _part(model: Any, tree: dict[str, Any], verb: str) -> Any:

@@ -10,7 +10,7 @@ from emocal_rl.data import load
 from emocal_rl.data.check import look
 from emocal_rl.data.pictures import decoded, open_picture, parallel
 from emocal_rl.errors import UserError
-from emocal_rl.recipe import Data
+from emocal_rl.recipe_blocks import Data
 
 
 @pytest.fixture

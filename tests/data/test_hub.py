@@ -6,7 +6,7 @@ import pytest
 from emocal_rl.data import load
 from emocal_rl.data.splits import STAGES
 from emocal_rl.errors import UserError
-from emocal_rl.recipe import Data
+from emocal_rl.recipe_blocks import Data
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from emocal_rl.data.load import load
 from emocal_rl.data.rows import visits
 from emocal_rl.data.splits import STAGES
 from emocal_rl.errors import UserError
-from emocal_rl.recipe import Data
+from emocal_rl.recipe_blocks import Data
 
 GOOD = {
     "id": "1",

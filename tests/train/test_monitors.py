@@ -12,7 +12,7 @@ from emocal_rl.data import emoji
 from emocal_rl.data.load import DataSet
 from emocal_rl.errors import UserError
 from emocal_rl.models.load import load
-from emocal_rl.recipe import EarlyStop
+from emocal_rl.recipe_blocks import EarlyStop
 from emocal_rl.rewards import FORMATS, Reward
 from emocal_rl.train.best import KeepBest
 from emocal_rl.train.monitors import MonitoredReward, Watch, signs

@@ -6,7 +6,8 @@ import pytest
 
 from emocal_rl import preflight
 from emocal_rl.errors import UserError
-from emocal_rl.recipe import CalibrationSchedule, from_tree
+from emocal_rl.recipe import from_tree
+from emocal_rl.recipe_blocks import CalibrationSchedule
 from emocal_rl.rewards import FORMATS, Reward
 from emocal_rl.train.monitors import MonitoredReward
 from emocal_rl.train.schedule import Scheduled, held_back

@@ -15,7 +15,7 @@ SENTIMENT = "Which sentiment does this image evoke in the people who look at it?
 
 
 class DataSpec(Protocol):
-    """The keys of `data` in a recipe; see `recipe.Data`."""
+    """The keys of `data` in a recipe; see `recipe_blocks.Data`."""
 
     @property
     def name(self) -> str: ...  # noqa: D102

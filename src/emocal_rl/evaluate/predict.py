@@ -15,7 +15,7 @@ from emocal_rl.evaluate.checkpoint import Checkpoint
 from emocal_rl.evaluate.completions import refuse_failure, until_hopeless
 from emocal_rl.evaluate.engines import Completion, Decoding, Engine, Request
 from emocal_rl.evaluate.records import read_records
-from emocal_rl.recipe import Data
+from emocal_rl.recipe_blocks import Data
 from emocal_rl.rewards import Format
 from emocal_rl.rewards.formats.reply import Reply
 

@@ -9,7 +9,7 @@ from emocal_rl.errors import UserError
 from emocal_rl.models.load import aligner_of, load
 
 if TYPE_CHECKING:
-    from emocal_rl.recipe import Lora
+    from emocal_rl.recipe_blocks import Lora
 
 ADAPTER = "adapter"
 """Folder inside a finished stage's model that keeps its adapter; the model itself has it folded in."""

@@ -18,7 +18,7 @@ from emocal_rl.rewards import FORMATS
 from emocal_rl.train.labelers import readers
 
 if TYPE_CHECKING:
-    from emocal_rl.recipe import Labels
+    from emocal_rl.recipe_blocks import Labels
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ from emocal_rl.models.lora import adapted
 from emocal_rl.rewards import Reward
 
 if TYPE_CHECKING:
-    from emocal_rl.recipe import EarlyStop, Stage
+    from emocal_rl.recipe import Stage
+    from emocal_rl.recipe_blocks import EarlyStop
 
 
 class KeepBest(TrainerCallback):  # type: ignore[misc]

@@ -15,7 +15,7 @@ from emocal_rl.data import load as load_data
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate.checkpoint import Checkpoint
 from emocal_rl.evaluate.engines import Engine
-from emocal_rl.recipe import Data, Labels
+from emocal_rl.recipe_blocks import Data, Labels
 from emocal_rl.train.answers import EngineAnswers
 from emocal_rl.train.labelers import ASKING, Label, check_new, make_labels
 

@@ -20,7 +20,7 @@ from emocal_rl.rewards import FORMATS, Format, Reply
 from emocal_rl.rewards.targets import aliases_of
 
 if TYPE_CHECKING:
-    from emocal_rl.recipe import Labels
+    from emocal_rl.recipe_blocks import Labels
 
 LOWEST, HIGHEST = 0.01, 0.99
 """No label asks for certainty, and all can be printed with two decimals."""

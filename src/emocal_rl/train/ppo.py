@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from trl import GRPOTrainer
 
-from emocal_rl.recipe import Ppo
+from emocal_rl.recipe_blocks import Ppo
 from emocal_rl.train.credit import EPSILON, SegmentGRPOTrainer, confidence_tokens, parts
 from emocal_rl.train.exact import ExactGRPOTrainer
 from emocal_rl.train.gae import at_the_end, gae, value_loss

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from emocal_rl.errors import UserError
 from emocal_rl.models.load import image_token_ids, never_write
-from emocal_rl.recipe import Rollout
+from emocal_rl.recipe_blocks import Rollout
 
 if TYPE_CHECKING:
     from emocal_rl.recipe import Stage

@@ -12,7 +12,8 @@ from emocal_rl.preflight import reward_of
 from emocal_rl.rewards import Reward, Rule
 
 if TYPE_CHECKING:
-    from emocal_rl.recipe import CalibrationSchedule, Stage
+    from emocal_rl.recipe import Stage
+    from emocal_rl.recipe_blocks import CalibrationSchedule
 
 
 class Scheduled:

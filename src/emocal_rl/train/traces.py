@@ -22,7 +22,7 @@ from emocal_rl.data.prompts import question
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate.completions import complete_to
 from emocal_rl.evaluate.engines import Completion, Decoding, Engine, Request
-from emocal_rl.recipe import Data
+from emocal_rl.recipe_blocks import Data
 from emocal_rl.rewards.formats import Reply, TagFormat, emocaliber_answer
 from emocal_rl.rewards.formats.emocaliber import PARTS
 from emocal_rl.rewards.targets import aliases_of

@@ -22,7 +22,7 @@ from transformers import TrainerCallback
 from trl.data_utils import prepare_multimodal_messages
 
 from emocal_rl import files
-from emocal_rl.recipe import Rollout
+from emocal_rl.recipe_blocks import Rollout
 from emocal_rl.train.vllm_server import ServerEngine, in_words
 
 KEPT = "rollouts_ahead.json"  # in a checkpoint

@@ -11,7 +11,7 @@ import torch
 from trl.generation import vllm_generation
 
 from emocal_rl.errors import UserError
-from emocal_rl.recipe import Rollout
+from emocal_rl.recipe_blocks import Rollout
 from emocal_rl.train.vllm_engine import Engine
 from emocal_rl.train.vllm_worker import EXTENSION
 

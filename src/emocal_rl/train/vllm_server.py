@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from emocal_rl.errors import UserError
-from emocal_rl.recipe import Rollout
+from emocal_rl.recipe_blocks import Rollout
 from emocal_rl.train.vllm_client import START, Client, Servers, named
 from emocal_rl.train.vllm_engine import Engine
 
