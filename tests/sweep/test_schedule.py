@@ -179,8 +179,9 @@ def test_a_folder_of_something_else_is_left_alone(plan: spec.Plan, tmp_path: Pat
 
 def test_another_recipe_in_the_run_directory_is_refused(plan: spec.Plan, tmp_path: Path) -> None:
     changed = plan.points[0].recipe.model_copy(update={"augment": 0.5})
+    here = plan.points[0].recipe.augment
     Run.create(changed, tmp_path / "a-0").close("interrupted")
-    with pytest.raises(UserError, match=r"a-0 was made with another recipe \(augment: 0.5 there, 1.0 here\)"):
+    with pytest.raises(UserError, match=rf"a-0 was made with another recipe \(augment: 0.5 there, {here} here\)"):
         run_sweep(plan, Options(tmp_path), ["test"])
 
 
