@@ -154,19 +154,33 @@ def read_jsonl(path: Path, broken: Callable[[str], None] | None = None) -> list[
 
     A line that is none is a `UserError` that names it, unless `broken` is given: it is told, and reading goes on.
     """
-    rows = []
-    with path.open(encoding="utf-8", errors="strict" if broken is None else "replace") as lines:
-        for number, text in enumerate(lines, start=1):
-            if not text.strip():
+    return [row for _, row in scan_jsonl(path, broken)]
+
+
+def scan_jsonl(path: Path, broken: Callable[[str], None] | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
+    """As `read_jsonl`, one row after another, each with the byte where its line starts (see `line_at`)."""
+    offset = 0
+    with path.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            start, offset = offset, offset + len(line)
+            if not line.strip():
                 continue
             try:
-                rows.append(_object(text))
+                row = _object(line.decode("utf-8", "strict" if broken is None else "replace"))
             except ValueError as error:
                 problem = f"{path}:{number}: not a line of JSON: {error}"
                 if broken is None:
                     raise UserError(problem) from None
                 broken(problem)
-    return rows
+            else:
+                yield start, row
+
+
+def line_at(path: Path, offset: int) -> dict[str, Any]:
+    """The row whose line starts at this byte."""
+    with path.open("rb") as lines:
+        lines.seek(offset)
+        return _object(lines.readline().decode("utf-8", "replace"))
 
 
 def _object(text: str) -> dict[str, Any]:

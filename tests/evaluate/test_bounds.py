@@ -41,10 +41,20 @@ def test_crowd_without_the_judge_by_hand() -> None:
     # 3:1. Leave out a majority vote (three ways): others 2:1, confident 2/3 and right. Leave out the other: 3:0, wrong.
     sample, source = m.crowd_sample([[3, 1]])
     assert sorted(zip(sample.confidence, sample.correct, strict=True)) == [(2 / 3, 1.0)] * 3 + [(1.0, 0.0)]
-    assert source == [0] * 4
+    assert source.tolist() == [0] * 4
     # 2:1, leave out one of the two: others tie 1:1, a coin decides.
     tied, _ = m.crowd_sample([[2, 1]])
     assert sorted(zip(tied.confidence, tied.correct, strict=True)) == [(0.5, 0.5), (0.5, 0.5), (1.0, 0.0)]
+
+
+def test_rows_of_different_label_sets_keep_their_order() -> None:
+    votes = [[3, 1], [0, 2, 1], [1, 0], [2, 0]]
+    together, source = m.crowd_sample(votes)
+    alone = [m.crowd_sample([row])[0] for row in (votes[0], votes[1], votes[3])]
+    assert source.tolist() == [0] * 4 + [1] * 3 + [3] * 2  # a single vote has nobody left to foresee it
+    for name in ("confidence", "correct"):
+        assert getattr(together, name).tolist() == [x for one in alone for x in getattr(one, name).tolist()]
+    assert m.bayes_sample(votes).confidence.tolist() == pytest.approx([3 / 4, 2 / 3, 1, 1])
 
 
 @pytest.mark.parametrize("votes", [[], [[0, 0]], [[1]], [[-1, 3]], [[float("nan"), 1]]])

@@ -1,5 +1,7 @@
 """Human disagreement and model error: the parts, and where the report says them."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from emocal_rl.evaluate.records import Record, Records
 
 
 def record(confidence: float | None, correct: float, votes: tuple[float, ...]) -> Record:
-    return Record("1", "1", ("a", "b"), votes, "a", "", "a", confidence, correct, None if confidence else "no_answer")
+    return Record("1", "1", ("a", "b"), votes, "a", "a", confidence, correct, None if confidence else "no_answer")
 
 
 def test_the_parts_are_the_score_against_every_annotator():
@@ -33,5 +35,5 @@ def test_the_left_out_annotator_by_enumeration():
 
 def test_unreadable_replies_and_records_without_votes_are_left_out():
     rows = (record(0.8, 0.7, (7, 3)), record(None, 0.0, (5, 5)))
-    assert of_records(Records(rows, {}))["model_error"] == pytest.approx(0.01)
-    assert of_records(Records((record(0.8, 1.0, ()),), {})) == {}
+    assert of_records(Records(rows, {}, Path()))["model_error"] == pytest.approx(0.01)
+    assert of_records(Records((record(0.8, 1.0, ()),), {}, Path())) == {}

@@ -8,6 +8,7 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,6 +22,8 @@ from emocal_rl.errors import UserError
 from emocal_rl.evaluate.completions import complete_to
 from emocal_rl.evaluate.engines import Completion, Decoding, Request, open_engine
 from emocal_rl.evaluate.engines.hf import HfEngine
+from emocal_rl.evaluate.generate import complete_batch
+from emocal_rl.models.load import image_token_ids
 from emocal_rl.rewards import FORMATS
 
 FORM = FORMATS["rlcr_short"]
@@ -116,6 +119,27 @@ def test_a_server_that_is_not_there_ends_after_some_rows(tmp_path: Path, rows: l
         with pytest.raises(UserError, match="the first 20 requests all failed; the last: cannot reach") as problem:
             complete_to(tmp_path / "c.jsonl", many, engine, GREEDY)
     assert "\n" not in str(problem.value)
+
+
+def test_batches_on_several_cores_say_what_a_row_at_a_time_says(
+    hf: HfEngine, requests: list[Request], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, processor = hf.loaded
+    options = {"max_new_tokens": 24, "do_sample": False, "suppress_tokens": image_token_ids(model, processor)}
+    alone = [complete_batch(model, processor, [one.row], FORM, options)[0] for one in requests]
+    monkeypatch.setattr("os.cpu_count", lambda: 3)
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert hf._workers() == 2
+    monkeypatch.setattr(hf, "batch_size", 3)  # three batches for two workers
+    found = list(hf.complete(requests, GREEDY))
+    assert [one.request for one in found] == requests
+    assert [one.text for one in found] == alone
+    threads, some = threading.active_count(), hf.complete(requests, Decoding(max_new_tokens=400))
+    next(some)
+    some.close()  # batches that are under way end at their next token
+    assert threading.active_count() == threads
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert hf._workers() == 1
 
 
 class Counting:

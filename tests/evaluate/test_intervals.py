@@ -7,9 +7,10 @@ import time
 import numpy as np
 import pytest
 
+from emocal_rl.evaluate import cells
 from emocal_rl.evaluate import metrics as m
 from emocal_rl.evaluate.cells import Sample
-from emocal_rl.evaluate.intervals import Resampler, headline, interval
+from emocal_rl.evaluate.intervals import MOST, Resampler, headline, interval
 
 LINEAR = ("accuracy", "brier", "auroc", "ece_10", "augrc", "nll")
 
@@ -35,6 +36,30 @@ def test_replicates_are_metrics_of_resampled_clusters() -> None:
         rows = np.concatenate([np.flatnonzero(who == u) for u, k in enumerate(drawn) for _ in range(int(k))])
         for name, values in fast.items():
             assert values[b] == pytest.approx(float(m.MEASURES[name].core(Sample.of(c[rows], y[rows]).cells()))), name
+
+
+def test_very_many_clusters_are_drawn_in_groups_with_the_same_interval() -> None:
+    who = np.repeat(np.arange(9000), 3)
+    rng = np.random.default_rng(0)
+    y = np.repeat(rng.random(9000) < 0.7, 3).astype(float)
+    resampler = Resampler.clustered(who, resamples=1000)
+    assert resampler.chance.size == MOST
+    assert len(np.unique(resampler.unit.reshape(-1, 3).std(axis=1))) == 1  # no cluster is torn apart
+    drawn = resampler.replicates(Sample.of(np.full(y.size, 0.7), y), ["accuracy"])["accuracy"]
+    assert drawn.std() == pytest.approx(np.sqrt(y.mean() * (1 - y.mean()) / 9000), rel=0.08)
+
+
+def test_confidences_that_differ_in_every_row_are_resampled_on_a_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    c = np.random.default_rng(0).random(2500)
+    y = (np.random.default_rng(1).random(2500) < c**2).astype(float)
+    found = headline(c, y, resamples=200)
+    monkeypatch.setattr(cells, "GRID", 10**6)
+    exact = headline(c, y, resamples=200)
+    for name in ("brier", "auroc", "ece_10", "smece", "nll", "augrc"):
+        assert found[name].value == exact[name].value
+        assert (found[name].low, found[name].high) == pytest.approx((exact[name].low, exact[name].high), abs=1e-3)
+    assert found["ece_10_floor"].value == pytest.approx(exact["ece_10_floor"].value, abs=5e-4)
+    assert found["smece_floor"].value == pytest.approx(exact["smece_floor"].value, abs=5e-4)
 
 
 def test_independent_rows_pooled_into_cells_resample_as_rows_do() -> None:

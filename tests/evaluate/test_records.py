@@ -27,7 +27,7 @@ def test_a_clean_file_has_nothing_odd(tmp_path: Path) -> None:
     assert found.oddities == {}
     assert found.rows[0].brier == pytest.approx(0.75 * 0.04 + 0.25 * 0.64)
     assert found.rows[1].brier is None
-    assert found.clusters == ["k", "k"]
+    assert found.clusters.tolist() == [0, 0]
     assert found.votes == [(1.0, 3.0)] * 2
     assert found.sample.readable.tolist() == [True, True]  # states no confidence, but can be read
 

@@ -121,11 +121,11 @@ def test_the_seconds_of_a_step_are_shown(finished: tuple[Path, dict[str, Any]]) 
 
 
 def test_a_large_gallery_is_picked_at_once() -> None:
-    rows = [Record(str(i), str(i), ("a", "b"), (1, 2), "b", "", "ab"[i % 2], 0.9, 0.5, None) for i in range(20_000)]
+    rows = [Record(str(i), str(i), ("a", "b"), (1, 2), "b", "ab"[i % 2], 0.9, 0.5, None) for i in range(20_000)]
     cards = pick(rows, {}, per_group=8)
     assert [card.group for card in cards] == ["right"] * 8 + ["wrong"] * 8
     assert len({card.after.id for card in cards}) == 16
-    few = [Record(str(i), "one", ("a", "b"), (1, 2), "b", "", "b", 0.9, 0.5, None) for i in range(3)]
+    few = [Record(str(i), "one", ("a", "b"), (1, 2), "b", "b", 0.9, 0.5, None) for i in range(3)]
     assert len(pick(few, {}, per_group=8)) == 3  # one cluster: all of it
 
 

@@ -128,7 +128,7 @@ def test_votes_grade_with_the_share_and_labels_where_a_row_has_no_votes(tmp_path
 def test_tasks_have_their_own_numbers_and_images_are_resampled_whole(tmp_path: Path) -> None:
     lines = [row(i, reply("joy" if i % 3 else "fear"), task=f"t{i % 2}", image=f"{i // 10}.png") for i in range(60)]
     found = score(read_saved(written(tmp_path / "c.jsonl", *lines)), form="rlcr", resamples=200)
-    assert {task: m["accuracy"].n for task, m in found.tasks.items()} == {"t0": 30, "t1": 30}
+    assert {task: m["accuracy"].n for task, m in found.parts.items()} == {"t0": 30, "t1": 30}
     alone = score(
         read_saved(written(tmp_path / "d.jsonl", *[r | {"image": ""} for r in lines])), form="rlcr", resamples=200
     )
@@ -223,6 +223,38 @@ def test_a_report_has_a_section_for_every_task_or_split(tmp_path: Path, cli: Cal
     numbers = json.loads((tmp_path / "b" / "report" / "metrics.json").read_text())
     assert numbers["fitted_on"] == "validation"
     assert "after+isotonic" in numbers["splits"]["test"]["systems"]
+
+
+def test_every_task_of_every_split_has_its_own_numbers(tmp_path: Path, cli: Callable[..., Any]) -> None:
+    """Confidence 0.8 everywhere; of ten answers a task and split, the number below is right."""
+    right = {("validation", "a"): 9, ("validation", "b"): 8, ("test", "a"): 7, ("test", "b"): 2, ("new", "a"): 1}
+    lines = [
+        row(i, reply("joy" if i < hits else "fear", 0.8), id=f"{split}-{task}-{i}", split=split, task=task)
+        for (split, task), hits in right.items() for i in range(10)
+    ]  # fmt: skip
+    file = written(tmp_path / "s.jsonl", *lines)
+    done = cli("score", str(file), "--format", "rlcr", "--out", str(tmp_path), "--report", "--resamples", "20")
+    assert (done.code, done.err) == (0, "")
+    parts = {n: m["accuracy"]["value"] for n, m in json.loads((tmp_path / "metrics.json").read_text())["parts"].items()}
+    assert parts == pytest.approx({
+        "validation": 0.85, "validation: a": 0.9, "validation: b": 0.8,
+        "test": 0.45, "test: a": 0.7, "test: b": 0.2, "new": 0.1,
+    })  # fmt: skip
+    assert [line.split()[:2] for line in done.out.splitlines() if line.startswith("test: b")] == [["test:", "b"]]
+    splits = json.loads((tmp_path / "report" / "metrics.json").read_text())["splits"]
+    assert {name: list(split["tasks"]) for name, split in splits.items()} == {
+        "validation": ["a", "b"], "test": ["a", "b"], "new": [],
+    }  # fmt: skip
+    found = {task: systems["after"]["metrics"] for task, systems in splits["test"]["tasks"].items()}
+    assert {task: (m["accuracy"]["n"], m["accuracy"]["value"]) for task, m in found.items()} == {
+        "a": (10, 0.7), "b": (10, 0.2),
+    }  # fmt: skip
+    # 0.7 * 0.04 + 0.3 * 0.64 and 0.2 * 0.04 + 0.8 * 0.64
+    assert [found[task]["brier"]["value"] for task in "ab"] == pytest.approx([0.22, 0.52])
+    assert found["a"]["brier"]["low"] < 0.22 < found["a"]["brier"]["high"]
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert page.count("<th>task</th>") == 2
+    assert page.index("<h3>Test: 20 rows") < page.index(">a, 10 rows</td>") < page.index("<h3>Validation: 20 rows")
 
 
 def test_recalibration_is_fitted_pooled_and_on_every_task(tmp_path: Path, cli: Callable[..., Any]) -> None:

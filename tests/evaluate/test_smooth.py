@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from emocal_rl.evaluate import smooth
 from emocal_rl.evaluate.cells import Sample
 from emocal_rl.evaluate.decompose import smooth_consistency
 from emocal_rl.evaluate.smooth import at_bandwidth, kernel, smece
@@ -68,6 +69,14 @@ def test_over_confidence_is_above_the_floor() -> None:
     floor, p = smooth_consistency(Sample.of(c, (rng.random(600) < c**2).astype(float)))
     assert floor < 0.05
     assert p < 0.01
+
+
+def test_very_many_values_keep_their_error_on_a_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    c = np.random.default_rng(0).random(4200)
+    y = (np.random.default_rng(1).random(4200) < c**2).astype(float)
+    found = smece(c, y)
+    monkeypatch.setattr(smooth, "FINE", 10**6)
+    assert found == pytest.approx(smece(c, y), abs=1e-5)
 
 
 def test_the_floor_of_clustered_rows_is_theirs() -> None:

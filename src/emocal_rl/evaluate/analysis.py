@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
 from emocal_rl.evaluate.bounds import bayes_sample
-from emocal_rl.evaluate.cells import Sample
+from emocal_rl.evaluate.cells import Ints, Sample
 from emocal_rl.evaluate.compare import COMPARED, Difference, paired, share_closed
 from emocal_rl.evaluate.disagreement import of_records
 from emocal_rl.evaluate.distributions import split_distributions
@@ -27,6 +27,7 @@ from emocal_rl.evaluate.systems import (
     fitted,
     model_systems,
     stated_values,
+    task_systems,
 )
 
 SPLIT_LABELS = {
@@ -56,7 +57,7 @@ class SplitResult:
 
     name: str
     ids: tuple[str, ...]
-    clusters: tuple[str, ...]
+    clusters: Ints
     systems: Mapping[str, System]
     differences: Mapping[str, Mapping[str, Difference]]  # "before", "before+isotonic", ... or, without
     # a before, "after+isotonic", ... -> after minus that
@@ -64,6 +65,7 @@ class SplitResult:
     resampler: Resampler
     distributions: Mapping[str, Mapping[str, Metric]]  # of stated distributions: "before", "after", "bayes", ...
     people: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # "before", "after" -> `of_records`
+    tasks: Sequence[System] = ()  # the model on every task, where the split has several
 
     def value(self, system: str, metric: str) -> float | None:
         """A number of the table, or None where it does not exist."""
@@ -82,11 +84,20 @@ class SplitResult:
             "differences": {k: {m: d.as_dict() for m, d in v.items()} for k, v in self.differences.items()},
             "distributions": {k: {n: m.as_dict() for n, m in v.items()} for k, v in self.distributions.items()},
             "bayes_gap_closed": _closed_dict(self.closed),
+            "tasks": _by_task(self.tasks),
             "people": {k: dict(v) for k, v in self.people.items()},
             "diagnostics": {k: diagnostics(s) for k, s in samples.items()},
             "thresholds": {k: threshold_table(s.confidence, s.correct) for k, s in samples.items()},
             "stated_values": {k: stated_values(s) for k, s in samples.items()},
         }
+
+
+def _by_task(systems: Sequence[System]) -> dict[str, dict[str, Any]]:
+    """Task -> "before", "after" -> the model there."""
+    found: dict[str, dict[str, Any]] = {}
+    for system in systems:
+        found.setdefault(str(system.task), {})[system.key] = system.as_dict()
+    return found
 
 
 def _closed_dict(closed: tuple[float, float | None, float | None] | None) -> dict[str, float | None] | None:
@@ -189,8 +200,12 @@ def _split(
     table = {system.key: system for system in systems}
     differences, closed = _differences(table, resampler), _closed(table, resampler)
     stated = split_distributions(before, after)
-    people = {role: of_records(side) for role, side in (("before", before), ("after", after)) if side}
-    return SplitResult(split, tuple(ids), tuple(lead.clusters), table, differences, closed, resampler, stated, people)
+    sides: dict[Literal["before", "after"], Records] = {"before": before} if before else {}
+    sides |= {"after": after} if after else {}
+    people: dict[str, dict[str, Any]] = {role: of_records(side) for role, side in sides.items()}
+    tasks = task_systems(sides, resamples, seed)
+    common = (split, tuple(ids), lead.clusters)
+    return SplitResult(*common, table, differences, closed, resampler, stated, people, tasks)
 
 
 def _resampler(run: RunFiles, split: str, ids: Sequence[str], lead: Records, resamples: int, seed: int) -> Resampler:

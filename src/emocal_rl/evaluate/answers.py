@@ -22,7 +22,7 @@ def f1_metrics(
     answers: Sequence[str | None],
     truths: Sequence[str | None],
     label_sets: Sequence[Sequence[str]],
-    clusters: Sequence[Any],
+    clusters: Sequence[Any] | Ints,
     resamples: int = 2000,
     seed: int = 0,
 ) -> dict[str, Metric]:
@@ -53,7 +53,7 @@ def _coded(answers: Sequence[str | None], labels: Sequence[str]) -> Ints:
 
 
 def _replicates(
-    said: Ints, true: Ints, size: int, clusters: Sequence[Any], resamples: int, seed: int
+    said: Ints, true: Ints, size: int, clusters: Sequence[Any] | Ints, resamples: int, seed: int
 ) -> dict[str, Array]:
     resampler = _resampler(said * size + true, clusters, resamples, seed)
     counts = np.zeros((resampler.chance.size, 3, size + 1))
@@ -69,7 +69,7 @@ def _replicates(
     return {"f1_macro": scores.mean(axis=-1), "f1_weighted": weighted}
 
 
-def _resampler(cells: Ints, clusters: Sequence[Any], resamples: int, seed: int) -> Resampler:
+def _resampler(cells: Ints, clusters: Sequence[Any] | Ints, resamples: int, seed: int) -> Resampler:
     """Whole clusters; where every row is its own, rows with the same answer and truth are pooled, which is the same."""
     if len(set(clusters)) < len(clusters):
         return Resampler.clustered(clusters, resamples, seed)

@@ -7,25 +7,39 @@ from collections.abc import Sequence
 import numpy as np
 
 from emocal_rl.errors import UserError
-from emocal_rl.evaluate.cells import Array, Sample
+from emocal_rl.evaluate.cells import Array, Ints, Sample, ratio
 from emocal_rl.evaluate.scores import accuracy, brier, nll
 
 Votes = Sequence[Sequence[float]]
 
 
-def _checked(votes: Votes) -> list[Array]:
-    rows = [np.asarray(v, np.float64) for v in votes]
-    if not rows:
+def tables(votes: Votes) -> list[tuple[Ints, Array]]:
+    """(rows (n,), their counts (n, k)) for every number k of candidates. Raises UserError for what are no counts.
+
+    >>> [(rows.tolist(), counts.tolist()) for rows, counts in tables([[3, 1], [1, 1, 0]])]
+    [([0], [[3.0, 1.0]]), ([1], [[1.0, 1.0, 0.0]])]
+    """
+    if not len(votes):
         raise UserError("votes: no rows; a bound needs at least one")
-    for i, v in enumerate(rows):
-        if v.ndim != 1 or v.size < 2 or (v < 0).any() or v.sum() <= 0 or not np.isfinite(v).all():
-            raise UserError(f"votes: row {i} is {v.tolist()}; give the counts of at least two candidates, not all zero")
-    return rows
+    sizes = np.array([len(row) for row in votes])
+    found = []
+    for size in np.unique(sizes).tolist():
+        rows = np.flatnonzero(sizes == size)
+        counts = np.array([votes[i] for i in rows.tolist()], np.float64).reshape(rows.size, size)
+        good = np.isfinite(counts).all(1) & (counts >= 0).all(1) & (counts.sum(1) > 0) & (size > 1)
+        if not good.all():
+            bad = int(np.argmin(good))
+            wanted = "give the counts of at least two candidates, not all zero"
+            raise UserError(f"votes: row {rows[bad]} is {counts[bad].tolist()}; {wanted}")
+        found.append((rows, counts))
+    return found
 
 
 def bayes_sample(votes: Votes) -> Sample:
     """The oracle as a sample: it answers the most-voted label and states its share, so confidence = correctness."""
-    share = np.array([v.max() / v.sum() for v in _checked(votes)])
+    share = np.empty(len(votes))
+    for rows, counts in tables(votes):
+        share[rows] = counts.max(1) / counts.sum(1)
     return Sample(share, share, np.ones(share.size, bool))
 
 
@@ -44,6 +58,19 @@ def bayes(votes: Votes) -> dict[str, float]:
     return {"accuracy": accuracy(c, y), "brier": brier(c, y), "log": nll(c, y)}
 
 
+def agreement(votes: Votes) -> Array:
+    """(n,) how often one annotator of a row agrees with another of it, in [0, 1]; NaN where there is no other.
+
+    >>> agreement([[3, 1], [1, 0]]).tolist()
+    [0.5, nan]
+    """
+    found = np.empty(len(votes))
+    for rows, counts in tables(votes):
+        total = counts.sum(1)
+        found[rows] = ratio((counts * (counts - 1)).sum(1), np.where(total > 1, total * (total - 1), 0.0))
+    return found
+
+
 def annotator(votes: Votes) -> float:
     """How often one annotator agrees with another of the same row, in [0, 1]: the accuracy of a human answer.
 
@@ -52,31 +79,36 @@ def annotator(votes: Votes) -> float:
     >>> annotator([[3, 1], [2, 0]])
     0.75
     """
-    rows = [v for v in _checked(votes) if v.sum() > 1]
-    if not rows:
+    agreed = agreement(votes)
+    if np.isnan(agreed).all():
         raise UserError("votes: every row has a single vote, so there is no second annotator to agree with")
-    return float(np.mean([(v * (v - 1)).sum() / (v.sum() * (v.sum() - 1)) for v in rows]))
+    return float(np.nanmean(agreed))
 
 
-def crowd_sample(votes: Votes) -> tuple[Sample, list[int]]:
+def crowd_sample(votes: Votes) -> tuple[Sample, Ints]:
     """Leave one annotator out: the others' most-voted label and its share, judged by the one left out.
 
-    One row per input row and kind of left-out annotator would be many; the rows returned are weighted by repetition:
-    one row per annotator. Also returns for each of them the input row it came from (its cluster).
+    One row per annotator, in the order of the input; also the input row (n,) that each came from (its cluster).
     """
-    confidence: list[float] = []
-    correct: list[float] = []
-    source: list[int] = []
-    for i, row in enumerate(_checked(votes)):
-        for label, count in enumerate(row.astype(np.int64)):
-            rest = row.copy()
-            rest[label] -= 1
-            if count == 0 or rest.sum() == 0:
-                continue
-            best = rest == rest.max()
-            confidence += [float(rest.max() / rest.sum())] * int(count)
-            correct += [float(best[label] / best.sum())] * int(count)  # a tie among the others is broken by a coin
-            source += [i] * int(count)
-    if not confidence:
+    parts = [_left_out(rows, counts) for rows, counts in tables(votes)]
+    source, confidence, correct = (np.concatenate(column) for column in zip(*parts, strict=True))
+    if not source.size:
         raise UserError("votes: every row has a single vote, so leaving one out leaves nothing")
-    return Sample(np.array(confidence), np.array(correct), np.ones(len(confidence), bool)), source
+    order = np.argsort(source, kind="stable")
+    sample = Sample(confidence[order], correct[order], np.ones(order.size, bool))
+    return sample, source[order]
+
+
+def _left_out(rows: Ints, counts: Array) -> tuple[Ints, Array, Array]:
+    """Row, confidence and correctness of every annotator of rows with equally many candidates."""
+    share, hit, times = (np.zeros(counts.shape) for _ in range(3))
+    for label in range(counts.shape[1]):
+        rest = counts.copy()
+        rest[:, label] -= 1
+        most, total = rest.max(1), rest.sum(1)
+        best = rest == most[:, None]
+        share[:, label] = np.divide(most, total, out=np.zeros(rows.size), where=total != 0)
+        hit[:, label] = best[:, label] / best.sum(1)  # a tie among the others is broken by a coin
+        times[:, label] = np.where(total != 0, np.floor(counts[:, label]), 0)
+    again = times.astype(np.int64).ravel()
+    return np.repeat(np.repeat(rows, counts.shape[1]), again), np.repeat(share, again), np.repeat(hit, again)

@@ -70,4 +70,4 @@ def _words(card: Card) -> str:
     def part(tag: str, content: str) -> str:
         return f"<dt>{text(tag)}</dt><dd>{text(content)}</dd>" if tag else f'<dd class="plain">{text(content)}</dd>'
 
-    return f'<dl class="words">{"".join(part(*w) for w in words(card.after.text))}</dl>'
+    return f'<dl class="words">{"".join(part(*w) for w in words(card.text))}</dl>'

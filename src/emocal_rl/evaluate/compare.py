@@ -98,7 +98,7 @@ def exchanged(
     first: Sample, second: Sample, resampler: Resampler, names: Sequence[str], permutations: int = 2000
 ) -> dict[str, Array]:
     """name -> (permutations,) differences when the systems are swapped within a random half of the units."""
-    values = np.union1d(first.index[0], second.index[0])
+    values = np.union1d(first.coarse.index[0], second.coarse.index[0])
     a, b = resampler.tally(first, values), resampler.tally(second, values)
     copies, rng = np.round(resampler.repeats).astype(np.int64), np.random.default_rng(resampler.seed + 1)
     drawn: dict[str, list[Array]] = {name: [] for name in names}

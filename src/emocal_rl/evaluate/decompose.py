@@ -124,10 +124,10 @@ def consistency(
     """
     resamples = max(resamples, 200)
     cells, effect = sample.cells(), design_effect(sample, clusters, bins)
-    member = bin_of(cells.values, bins)
-    _, right, stated = pooled(cells, member, bins)
+    _, right, stated = pooled(cells, bin_of(cells.values, bins), bins)
     observed = float(np.abs(right - stated).sum() / cells.n)
-    noise = _null_gaps(cells, member, bins, resamples, np.random.default_rng(seed))
+    drawn = sample.coarse.cells()
+    noise = _null_gaps(drawn, bin_of(drawn.values, bins), bins, resamples, np.random.default_rng(seed))
     null = np.abs(noise).sum(axis=-1) * np.sqrt(effect) / float(cells.n)
     p = (1 + int((null >= observed - 1e-12).sum())) / (1 + resamples)
     return Consistency(observed, float(null.mean()), float(np.quantile(null, 0.95)), p, effect)
@@ -149,13 +149,14 @@ def smooth_consistency(
     >>> round(floor, 2), p
     (0.04, 1.0)
     """
-    draws, cells = min(max(resamples, 200), 500), sample.cells()
+    observed = fixed_point(sample.cells()) if observed is None else observed
+    draws, cells = min(max(resamples, 200), 500), sample.coarse.cells()
     drawn = np.random.default_rng(seed).binomial(
         cells.weight.astype(np.int64), cells.values, (draws, cells.values.size)
     )
     expected = cells.weight * cells.values
     right = expected + np.sqrt(design_effect(sample, clusters)) * (drawn - expected)
-    null, observed = null_values(cells, right), fixed_point(cells) if observed is None else observed
+    null = null_values(cells, right)
     return float(null.mean()), (1 + int((null >= observed - 1e-12).sum())) / (1 + draws)
 
 

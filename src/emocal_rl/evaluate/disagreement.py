@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from emocal_rl.evaluate.bounds import annotator
 from emocal_rl.evaluate.records import Records
 
 
@@ -43,11 +44,8 @@ def left_out(votes: Sequence[Sequence[float]]) -> dict[str, float]:
     >>> left_out([[3, 1], [1, 0]])  # 3/4 * 2/3 + 1/4 * 0/3
     {'rows': 1.0, 'accuracy': 0.5}
     """
-    counts = [np.asarray(row, float) for row in votes if sum(row) >= 2]
-    if not counts:
-        return {}
-    agreed = [float((n * (n - 1)).sum() / (n.sum() * (n.sum() - 1))) for n in counts]
-    return {"rows": float(len(counts)), "accuracy": round(float(np.mean(agreed)), 6)}
+    counted = [row for row in votes if sum(row) >= 2]
+    return {"rows": float(len(counted)), "accuracy": round(annotator(counted), 6)} if counted else {}
 
 
 def of_records(records: Records) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from emocal_rl.evaluate.cells import Array
+from emocal_rl.evaluate.cells import Array, Ints
 from emocal_rl.evaluate.labels import PROPER, row_scores
 from emocal_rl.evaluate.measure import Direction, Metric
 from emocal_rl.evaluate.records import Records
@@ -33,6 +33,7 @@ DEFINITIONS: dict[str, tuple[str, Direction]] = {
 }
 """What each number is, in order: three proper scores, then the six measures of label distribution learning."""
 TOLERANCE = 1e-6  # by which a stated distribution may miss 1
+Clusters = Sequence[Any] | Ints
 Pair = tuple[Array, Array]  # stated and true distribution of a row, in the order of its labels
 
 
@@ -92,13 +93,13 @@ def _pair(stated: Mapping[str, float] | None, target: Mapping[str, Any]) -> Pair
     return np.array([stated[name] for name in truth]), np.array(list(truth.values()))
 
 
-def metrics_of(found: Distances, clusters: Sequence[Any]) -> dict[str, Metric]:
+def metrics_of(found: Distances, clusters: Clusters) -> dict[str, Metric]:
     """name -> Metric with its interval; ``clusters`` are those of all rows, also the ones that state nothing."""
     own = [clusters[i] for i in found.rows]
     return {name: _metric(name, found.scores[name], own, found.labels) for name in DEFINITIONS}
 
 
-def differences_of(first: Distances, second: Distances, clusters: Sequence[Any]) -> dict[str, Metric]:
+def differences_of(first: Distances, second: Distances, clusters: Clusters) -> dict[str, Metric]:
     """``second - first`` on the rows where both state a distribution, paired row by row; empty when there are none."""
     at = [{row: k for k, row in enumerate(side.rows)} for side in (first, second)]
     both = [row for row in first.rows if row in at[1]]
@@ -110,20 +111,20 @@ def differences_of(first: Distances, second: Distances, clusters: Sequence[Any])
     return {name: _metric(name, gap, own, first.labels) for name, gap in gaps.items()}
 
 
-def bounds_of(found: Distances, clusters: Sequence[Any]) -> dict[str, Metric]:
+def bounds_of(found: Distances, clusters: Clusters) -> dict[str, Metric]:
     """The proper scores of a model that states the votes themselves: no model can do better."""
     own = [clusters[i] for i in found.rows]
     return {name: _metric(name, found.bound[name], own, found.labels) for name in PROPER}
 
 
-def _metric(name: str, scores: Array, clusters: Sequence[Any], labels: tuple[int, int]) -> Metric:
+def _metric(name: str, scores: Array, clusters: Clusters, labels: tuple[int, int]) -> Metric:
     definition, direction = DEFINITIONS[name]
     size = f"{labels[0]} labels" if labels[0] == labels[1] else f"{labels[0]} to {labels[1]} labels"
     low, high = mean_interval(scores, clusters)
     return Metric(name, float(scores.mean()), f"{definition}; {size}", scores.size, low, high, direction)
 
 
-def mean_interval(scores: ArrayLike, clusters: Sequence[Any]) -> tuple[float | None, float | None]:
+def mean_interval(scores: ArrayLike, clusters: Clusters) -> tuple[float | None, float | None]:
     """95 % interval of a mean over rows that depend on each other within clusters; None with a single cluster.
 
     The normal interval with the cluster-robust standard error: sums of residuals by cluster, times C / (C - 1).
@@ -147,7 +148,7 @@ def split_distributions(before: Records | None, after: Records | None) -> dict[s
     """
     sides = {"before": before, "after": after}
     found = {key: d for key, r in sides.items() if r is not None and (d := _of_records(r)) is not None}
-    clusters = next((r.clusters for r in sides.values() if r is not None), [])
+    clusters = next(r.clusters for r in sides.values() if r is not None)
     table = {key: metrics_of(one, clusters) for key, one in found.items()}
     if len(found) == 2:
         table["after minus before"] = differences_of(found["before"], found["after"], clusters)

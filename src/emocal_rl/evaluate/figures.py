@@ -187,7 +187,7 @@ def _alone(axes: np.ndarray[Any, Any], system: System, result: SplitResult, firs
     found = points(system.sample, result.resampler, result.clusters)
     band(plot, found)
     curve(plot, found, system.kind, system.label)
-    step = corp_step(plot, system.sample.cells(), system.kind)
+    step = corp_step(plot, system.sample.coarse.cells(), system.kind)
     plot.set_ylabel("share of annotators who agree (accuracy)" if first else "")
     shares = histogram(bars, system.sample, system.kind, 1)
     grid(bars, "x")
@@ -236,7 +236,8 @@ def _risk_panel(ax: Axes, result: SplitResult) -> dict[str, Any]:
         system = _drawable(result, key)
         if system is None or system.sample is None:
             continue
-        coverage, error = risk_coverage(system.sample.confidence, system.sample.correct)
+        drawn = system.sample.coarse
+        coverage, error = risk_coverage(drawn.confidence, drawn.correct)
         ax.plot(coverage, error, color=COLOURS[system.kind], linewidth=2, dashes=dashes[key])
         ax.axhline(float(error[-1]), color=COLOURS[system.kind], linewidth=0.8, alpha=0.5)
         numbers[key] = {"coverage": np.round(coverage, 6).tolist(), "risk": np.round(error, 6).tolist()}

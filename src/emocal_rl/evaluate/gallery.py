@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from emocal_rl.evaluate.analysis import Analysis, split_label
 from emocal_rl.evaluate.records import Record
@@ -20,11 +20,12 @@ RULES = {
 
 @dataclass(frozen=True)
 class Card:
-    """One shown reply: the row after training, and before where there is one."""
+    """One shown reply: the row after training, with its words, and before where there is one."""
 
     group: str
     after: Record
     before: Record | None
+    text: str = ""
 
     def as_dict(self) -> dict[str, object]:
         """JSON-ready."""
@@ -90,7 +91,8 @@ def gallery(analysis: Analysis) -> Gallery:
         return Gallery(split_label(result.name), ())
     before = analysis.run.get(analysis.before, result.name)
     earlier = {r.id: r for r in before.rows} if before else {}
-    return Gallery(split_label(result.name), tuple(pick(after.rows, earlier)))
+    cards = (replace(card, text=after.text(card.after)) for card in pick(after.rows, earlier))
+    return Gallery(split_label(result.name), tuple(cards))
 
 
 _LEAF = re.compile(r"<([a-z_]{1,20})>([^<>]*)</\1>", re.IGNORECASE)

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
+from queue import SimpleQueue
 from typing import Any
 
 from emocal_rl.data import Row
@@ -45,6 +51,79 @@ def complete_batch(model: Any, processor: Any, rows: Sequence[Row], form: Format
     inputs = inputs_of(model, processor, rows, form)
     written = model.generate(**inputs, **options)[:, inputs["input_ids"].shape[1] :]
     return list(tokenizer_of(processor).batch_decode(written, skip_special_tokens=True))
+
+
+def completed(
+    model: Any,
+    processor: Any,
+    batches: Iterable[Sequence[Row]],
+    form: Format,
+    options: dict[str, Any],
+    *,
+    seeds: Iterable[int],
+    workers: int = 1,
+) -> Iterator[list[str]]:
+    """The completions of every batch, in order; prompts and pictures of the next are made ready meanwhile.
+
+    seeds: of what is sampled, one a batch. workers: batches at a time, each on a core of its own; what is sampled needs
+    one, as there is one source of random numbers.
+    """
+    tokenizer, waiting = tokenizer_of(processor), deque[Future[Any]]()
+    writers = Writers(model, options, workers)
+    try:
+        for rows, seed in zip(batches, seeds, strict=True):
+            waiting.append(writers.start(inputs_of(model, processor, rows, form), seed))
+            if len(waiting) > workers:
+                yield list(tokenizer.batch_decode(waiting.popleft().result(), skip_special_tokens=True))
+        while waiting:
+            yield list(tokenizer.batch_decode(waiting.popleft().result(), skip_special_tokens=True))
+    finally:
+        writers.close()
+
+
+class Writers:
+    """Threads that complete batches, each with a twin of the model; torch lets go of Python's lock while it works."""
+
+    def __init__(self, model: Any, options: dict[str, Any], workers: int) -> None:
+        import torch
+
+        self._options, self._stop = options, threading.Event()
+        self._idle: SimpleQueue[Any] = SimpleQueue()
+        for one in (model, *(twin(model) for _ in range(workers - 1))):
+            self._idle.put(one)
+        self._pool = ThreadPoolExecutor(workers, "generate", torch.set_num_threads, (torch.get_num_threads(),))
+
+    def start(self, inputs: Any, seed: int) -> Future[Any]:
+        """What will be the tokens after the prompts, (batch, length)."""
+        return self._pool.submit(self._write, inputs, seed)
+
+    def _write(self, inputs: Any, seed: int) -> Any:
+        import torch
+
+        model = self._idle.get()
+        try:
+            torch.manual_seed(seed)
+            with torch.inference_mode():
+                written = model.generate(**inputs, **self._options, stopping_criteria=[self._stopped])
+        finally:
+            self._idle.put(model)
+        return written[:, inputs["input_ids"].shape[1] :]
+
+    def _stopped(self, tokens: Any, *_: Any, **__: Any) -> Any:
+        import torch
+
+        return torch.full((tokens.shape[0],), self._stop.is_set(), device=tokens.device)
+
+    def close(self) -> None:
+        """End: batches that are under way stop at their next token, so that nobody waits for them after Ctrl-C."""
+        self._stop.set()
+        self._pool.shutdown(cancel_futures=True)
+
+
+def twin(model: Any) -> Any:
+    """A copy of a model on the same weights: a model keeps notes of its batch, which threads must not share."""
+    weights = chain(model.parameters(), model.buffers())
+    return copy.deepcopy(model, {id(weight): weight for weight in weights})
 
 
 def inputs_of(model: Any, processor: Any, rows: Sequence[Row], form: Format) -> Any:

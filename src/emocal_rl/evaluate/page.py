@@ -24,6 +24,7 @@ from emocal_rl.evaluate.tables import (
     distribution_table,
     score_table,
     split_table,
+    task_table,
     threshold_rows,
 )
 
@@ -99,7 +100,7 @@ def _split_tables(result: SplitResult) -> str:
     differences = difference_table(result)
     more = f"<details><summary>More metrics</summary>{split_table(result, MORE)}</details>"
     paired = f"<details><summary>After minus before, metric by metric</summary>{differences}</details>"
-    tables = f"{split_table(result)}{distribution_table(result)}{paired if differences else ''}"
+    tables = f"{split_table(result)}{task_table(result)}{distribution_table(result)}{paired if differences else ''}"
     return f"<h3>{text(_title(result))}</h3>{tables}{more}"
 
 

@@ -18,7 +18,7 @@ from scipy.special import expit
 
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate.binning import bin_of
-from emocal_rl.evaluate.cells import Array, Cells, Sample, as_confidence, ratio
+from emocal_rl.evaluate.cells import GRID, Array, Cells, Sample, as_confidence, ratio
 from emocal_rl.evaluate.decompose import isotonic_fit
 from emocal_rl.evaluate.logistic import CLIP, fit_logistic, logit
 
@@ -205,6 +205,8 @@ def venn_abers(cells: Cells) -> Recalibration:
 
     def curve(c: Array) -> Array:
         distinct, back = np.unique(c, return_inverse=True)
+        if distinct.size > GRID:  # two fits for every value
+            distinct, back = np.unique(np.round(c * GRID) / GRID, return_inverse=True)
         pairs = [(bracket(float(v), 0.0), bracket(float(v), 1.0)) for v in distinct]
         return np.array([p1 / (1 - p0 + p1) for p0, p1 in pairs])[back]
 

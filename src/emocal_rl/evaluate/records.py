@@ -15,25 +15,28 @@ import numpy as np
 
 from emocal_rl import files
 from emocal_rl.errors import UserError
-from emocal_rl.evaluate.cells import Sample
+from emocal_rl.evaluate.cells import Ints, Sample, numbered
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
-    """One scored reply. ``confidence`` is None where none was stated, ``fault`` names why a reply could not be read."""
+    """One scored reply. ``confidence`` is None where none was stated, ``fault`` names why a reply could not be read.
+
+    ``offset`` is where its line starts in the file: the text stays there (`Records.text`), as there may be a million.
+    """
 
     id: str
     cluster: str
     candidates: tuple[str, ...]
     votes: tuple[float, ...]
     label: str | None
-    text: str
     answer: str | None
     confidence: float | None
     correct: float
     fault: str | None
     distribution: Mapping[str, float] | None = None
     task: str | None = None
+    offset: int = 0
 
     @property
     def majority(self) -> str | None:
@@ -56,14 +59,22 @@ class Record:
         return self.correct * (1 - self.confidence) ** 2 + (1 - self.correct) * self.confidence**2
 
 
+NOT_JSON = "lines that are not JSON objects"
+
+
 @dataclass(frozen=True)
 class Records:
     """The records of one stage on one split, in file order, and what was odd about them (sentence -> count)."""
 
     rows: tuple[Record, ...]
     oddities: Mapping[str, int]
+    path: Path
 
-    @property
+    def text(self, record: Record) -> str:
+        """The words of a reply, from the file."""
+        return str(files.line_at(self.path, record.offset).get("text") or "")
+
+    @cached_property
     def sample(self) -> Sample:
         """Confidence, correctness and readability of all rows."""
         confidence = [np.nan if r.confidence is None else r.confidence for r in self.rows]
@@ -75,17 +86,17 @@ class Records:
         """The ids of all rows."""
         return frozenset(r.id for r in self.rows)
 
-    @property
-    def clusters(self) -> list[str]:
-        """The cluster of each row."""
-        return [r.cluster for r in self.rows]
+    @cached_property
+    def clusters(self) -> Ints:
+        """(n,) the number of each row's cluster."""
+        return numbered([r.cluster for r in self.rows])
 
-    @property
+    @cached_property
     def tasks(self) -> list[str | None]:
         """The task of each row; None where the file names none."""
         return [r.task for r in self.rows]
 
-    @property
+    @cached_property
     def votes(self) -> list[tuple[float, ...]] | None:
         """Votes of each row, or None unless every row has them."""
         rows = [r.votes for r in self.rows]
@@ -96,42 +107,53 @@ class Records:
         """Did any reply state a confidence?"""
         return any(r.confidence is not None for r in self.rows)
 
+    def taken(self, at: Sequence[int]) -> Records:
+        """The records at these positions."""
+        return Records(tuple(self.rows[i] for i in at), self.oddities, self.path)
+
     def aligned(self, ids: Sequence[str]) -> Records:
         """The records of these ids, in this order. Raises KeyError for an id that is not there."""
+        if len(ids) == len(self.rows) and all(r.id == i for r, i in zip(self.rows, ids, strict=True)):
+            return self
         by_id = {r.id: r for r in self.rows}
-        return Records(tuple(by_id[i] for i in ids), self.oddities)
+        return Records(tuple(by_id[i] for i in ids), self.oddities, self.path)
 
 
 def read_records(path: Path) -> Records:
     """Read one records file. Repeated ids keep the last line; odd values are counted and named, never hidden."""
-    broken: list[str] = []
-    lines = files.read_jsonl(path, broken.append)
-    odd: Counter[str] = Counter({"lines that are not JSON objects": len(broken)} if broken else {})
+    odd: Counter[str] = Counter()
     by_id: dict[str, Record] = {}
-    for number, line in enumerate(lines):
-        record = _record(line, number, odd)
+    known: dict[Any, Any] = {}
+    for number, (offset, line) in enumerate(files.scan_jsonl(path, lambda _: odd.update([NOT_JSON]))):
+        record = _record(line, number, offset, odd, known)
         if record.id in by_id:
             odd["repeated ids (the last line counts)"] += 1
         by_id[record.id] = record
-    return Records(tuple(by_id.values()), dict(odd))
+    return Records(tuple(by_id.values()), dict(odd), path)
 
 
-def _record(line: Mapping[str, Any], number: int, odd: Counter[str]) -> Record:
+def _record(line: Mapping[str, Any], number: int, offset: int, odd: Counter[str], known: dict[Any, Any]) -> Record:
+    """One line. ``known`` keeps one object of every value that many rows repeat, which is all but their ids."""
     identity = str(line.get("id", f"line-{number + 1}"))
     confidence, fault = _confidence(line.get("confidence"), line.get("fault"), odd)
+    named = {name: None if line.get(name) is None else str(line[name]) for name in ("label", "answer", "task")}
+    votes = _votes(line.get("votes"))
+    repeated = {
+        **named,
+        "candidates": tuple(str(c) for c in line.get("candidates") or ()),
+        "votes": tuple(known.setdefault(count, count) for count in votes),
+        "confidence": None if fault else confidence,
+        "correct": 0.0 if fault else _correct(line.get("correct"), odd),
+        "fault": fault,
+    }
+    shared: dict[str, Any] = {name: known.setdefault(value, value) for name, value in repeated.items()}
+    cluster = str(line.get("cluster") or identity)
     return Record(
         id=identity,
-        cluster=str(line.get("cluster") or identity),
-        candidates=tuple(str(c) for c in line.get("candidates") or ()),
-        votes=_votes(line.get("votes")),
-        label=None if line.get("label") is None else str(line["label"]),
-        text=str(line.get("text") or ""),
-        answer=None if line.get("answer") is None else str(line["answer"]),
-        confidence=None if fault else confidence,
-        correct=0.0 if fault else _correct(line.get("correct"), odd),
-        fault=fault,
+        cluster=identity if cluster == identity else known.setdefault(cluster, cluster),
         distribution=None if fault else _distribution(line.get("distribution"), odd),
-        task=None if line.get("task") is None else str(line["task"]),
+        offset=offset,
+        **shared,
     )
 
 

@@ -41,8 +41,9 @@ class Points:
         return {k: [round(float(x), 6) for x in v] for k, v in asdict(self).items()}
 
 
-def points(sample: Sample, resampler: Resampler, clusters: Sequence[str]) -> Points:
+def points(sample: Sample, resampler: Resampler, clusters: Ints) -> Points:
     """The points of a sample: distinct values when they are few and apart, else ten right-closed bins."""
+    sample = sample.coarse
     cells = sample.cells()
     k = cells.values.size
     apart = k <= MOST_VALUES and bool((np.diff(cells.values) > CLOSEST).all())

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ STRANGER = "labels that are none of their row's candidates (every answer there i
 MIXED = "different sets of candidates within one task (their numbers are pooled)"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SavedRow:
     """One saved completion. ``reply`` is set where the file holds an answer that was read elsewhere, and no text."""
 
@@ -62,30 +63,35 @@ def read_saved(path: Path) -> Saved:
     """Read a file of saved completions. Raises UserError when there is no file, no row, or none that can be graded."""
     if not path.is_file():
         raise UserError(f"{path}: no such file; give a .jsonl file with one completion a line")
-    broken: list[str] = []
-    lines = files.read_jsonl(path, broken.append)
-    odd: Counter[str] = Counter({NOT_JSON: len(broken)} if broken else {})
+    odd: Counter[str] = Counter()
     rows: dict[tuple[str, Any], SavedRow] = {}
-    for number, line in enumerate(lines, start=1):
+    known: dict[Any, Any] = {}
+    for number, (_, line) in enumerate(files.scan_jsonl(path, lambda _: odd.update([NOT_JSON])), start=1):
         if line.get("status") == "error":
             odd[FAILED] += 1
             continue
-        row = saved_row(line, number, odd)
+        row = saved_row(line, number, odd, known)
         if row is not None:
             key = (row.id, line.get("repeat"))
             odd[REPEATED] += key in rows
             rows[key] = row
-    _mixed(list(rows.values()), odd)
     if not rows:
-        raise UserError(_nothing(path, lines, broken, odd))
+        raise UserError(_nothing(path, odd))
+    _mixed(rows.values(), odd)
     return Saved(path, tuple(rows.values()), {what: count for what, count in odd.items() if count})
 
 
-def saved_row(line: Mapping[str, Any], number: int, odd: Counter[str]) -> SavedRow | None:
-    """One line as a row; None when nothing says what the right answer is."""
+def saved_row(
+    line: Mapping[str, Any], number: int, odd: Counter[str], known: dict[Any, Any] | None = None
+) -> SavedRow | None:
+    """One line as a row; None when nothing says what the right answer is. ``known`` keeps one object of what many rows
+    of a file repeat.
+    """
     target = target_of(line, odd)
     if target is None:
         return None
+    if known is not None:
+        target = _shared(target, known)
     text, reply = text_of(line), None
     if text is None:
         reply = stated_reply(line, target, odd)
@@ -97,6 +103,16 @@ def saved_row(line: Mapping[str, Any], number: int, odd: Counter[str]) -> SavedR
     task = line.get("task") or (line.get("other_info") or {}).get("task")
     split = _first(line, ("split",), str)
     return SavedRow(identity, cluster, None if task is None else str(task), text, target, reply, split)
+
+
+def _shared(target: dict[str, Any], known: dict[Any, Any]) -> dict[str, Any]:
+    """An equal target that holds the same objects as other rows' do: a million rows have a handful of label sets."""
+    names = target.get("candidates", [])
+    names = known.setdefault(tuple(names), names)
+    if not target.keys() <= {"candidates", "label"}:
+        return {**target, "candidates": names} if names else target
+    whole = {key: names if key == "candidates" else value for key, value in target.items()}
+    return known.setdefault((tuple(names), target.get("label")), whole)  # type: ignore[no-any-return]
 
 
 def _first(line: Mapping[str, Any], names: Sequence[str], kinds: type | tuple[type, ...]) -> Any:
@@ -169,16 +185,17 @@ def stated_reply(line: Mapping[str, Any], target: Mapping[str, Any], odd: Counte
     return Reply(said, answer=answer, confidence=float(value))
 
 
-def _mixed(rows: Sequence[SavedRow], odd: Counter[str]) -> None:
+def _mixed(rows: Iterable[SavedRow], odd: Counter[str]) -> None:
     sets = {(row.task, tuple(sorted(row.target.get("candidates") or ()))) for row in rows}
     tasks = Counter(task for task, _ in sets)
     odd[MIXED] += sum(count for count in tasks.values() if count > 1)
 
 
-def _nothing(path: Path, lines: Sequence[Mapping[str, Any]], broken: Sequence[str], odd: Counter[str]) -> str:
+def _nothing(path: Path, odd: Counter[str]) -> str:
+    lines = [line for _, line in islice(files.scan_jsonl(path, lambda _: None), 20)]
     if not lines:
-        return f"{path}: no line is a JSON object ({len(broken)} broken lines); give one completion a line"
+        return f"{path}: no line is a JSON object ({odd[NOT_JSON]} broken lines); give one completion a line"
     why = "; ".join(f"{count} {what}" for what, count in odd.items() if count)
-    columns = ", ".join(sorted({str(name) for line in lines[:20] for name in line})[:12])
+    columns = ", ".join(sorted({str(name) for line in lines for name in line})[:12])
     wanted = f"a completion ({', '.join(TEXTS[:3])}, ...) and votes or a label ({', '.join(LABELS[:2])}, ...)"
     return f"{path}: no row can be scored: {why}. Its columns are {columns}; each row needs {wanted}"

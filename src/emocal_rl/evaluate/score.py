@@ -12,7 +12,7 @@ import numpy as np
 
 from emocal_rl import files
 from emocal_rl.evaluate.answers import f1_metrics
-from emocal_rl.evaluate.cells import Sample
+from emocal_rl.evaluate.cells import Ints, Sample, numbered
 from emocal_rl.evaluate.distributions import bounds_of, distances, metrics_of
 from emocal_rl.evaluate.findings import between, number
 from emocal_rl.evaluate.intervals import headline, share
@@ -31,8 +31,9 @@ TRIED = 200  # rows with which other formats are tried when hardly any reply can
 
 @dataclass(frozen=True)
 class Report:
-    """Scored rows and their numbers: over all rows, and per task where there are several.
+    """Scored rows and their numbers: over all rows, and per split and task where there are several.
 
+    parts: "test", "test: a task" or, in a file without splits, "a task" -> its numbers.
     distributions: "stated", and the "bound" of one that states the votes; empty where no reply states a distribution.
     """
 
@@ -40,7 +41,7 @@ class Report:
     reward: Reward
     scored: tuple[Scored, ...]
     metrics: Mapping[str, Metric]
-    tasks: Mapping[str, Mapping[str, Metric]]
+    parts: Mapping[str, Mapping[str, Metric]]
     distributions: Mapping[str, Mapping[str, Metric]]
     notes: tuple[str, ...]
 
@@ -67,7 +68,7 @@ class Report:
             "format": self.reward.format.name,
             "reward": {"weights": self.reward.weights, "floor": self.reward.floor, "means": self.means},
             "metrics": {name: metric.as_dict() for name, metric in self.metrics.items()},
-            "tasks": _plain(self.tasks),
+            "parts": _plain(self.parts),
             "distributions": _plain(self.distributions),
             "diagnostics": diagnostics(sample),
             "faults": self.faults,
@@ -97,9 +98,9 @@ def score(
     reward = Reward(terms, form, grader or default_grader(saved.rows))
     scored = tuple(score_rows(saved.rows, reward))
     metrics = measure_rows(saved.rows, scored, resamples, seed)
-    tasks = by_task(saved.rows, scored, resamples, seed)
+    parts = by_part(saved.rows, scored, resamples, seed)
     stated = stated_distributions(saved.rows, scored)
-    return Report(saved, reward, scored, metrics, tasks, stated, tuple(hints(saved.rows, scored, reward)))
+    return Report(saved, reward, scored, metrics, parts, stated, tuple(hints(saved.rows, scored, reward)))
 
 
 def default_grader(rows: Sequence[SavedRow]) -> str:
@@ -130,13 +131,13 @@ def sample_of(scored: Sequence[Scored]) -> Sample:
 
 def measure_rows(rows: Sequence[SavedRow], scored: Sequence[Scored], resamples: int, seed: int) -> dict[str, Metric]:
     """The headline metrics; clusters are resampled only where some cluster has several rows (else it is the same)."""
-    sample, clusters = sample_of(scored), [row.cluster for row in rows]
-    grouped = clusters if len(set(clusters)) < len(clusters) else None
+    sample, clusters = sample_of(scored), numbered([row.cluster for row in rows])
+    blocks = clusters if clusters.max() + 1 < clusters.size else None
     found = headline(
-        sample.confidence, sample.correct, clusters=grouped, readable=sample.readable, resamples=resamples, seed=seed
+        sample.confidence, sample.correct, clusters=blocks, readable=sample.readable, resamples=resamples, seed=seed
     )
     repaired = share("repair_rate", REPAIR, [is_repaired(s) for s in scored], clusters, resamples, seed)
-    return found | {"repair_rate": repaired} | f1_of(rows, scored, resamples, seed)
+    return found | {"repair_rate": repaired} | f1_of(rows, scored, clusters, resamples, seed)
 
 
 def is_repaired(scored: Scored) -> bool:
@@ -145,19 +146,41 @@ def is_repaired(scored: Scored) -> bool:
     return scored.reply.fault is None and span is not None and scored.reply.text[slice(*span)].strip().startswith("{")
 
 
-def by_task(
+def by_part(
     rows: Sequence[SavedRow], scored: Sequence[Scored], resamples: int, seed: int
 ) -> dict[str, dict[str, Metric]]:
-    """The same for every task, where the file names more than one."""
-    members: dict[str, list[int]] = {}
-    for index, row in enumerate(rows):
-        members.setdefault(row.task or "(no task)", []).append(index)
-    if len(members) < 2:
-        return {}
+    """The same for every split, and for every task of each, where the file names more than one."""
     return {
-        task: measure_rows([rows[i] for i in at], [scored[i] for i in at], resamples, seed)
-        for task, at in members.items()
+        name: measure_rows([rows[i] for i in at], [scored[i] for i in at], resamples, seed)
+        for name, at in parts_of(rows).items()
     }
+
+
+def parts_of(rows: Sequence[SavedRow]) -> dict[str, list[int]]:
+    """Name -> positions of the rows of every split and of every task in it, as far as there are several.
+
+    A task is never pooled over splits: one of them may be what something else was fitted on.
+    """
+    splits = grouped(range(len(rows)), [row.split or "(no split)" for row in rows])
+    found: dict[str, list[int]] = {}
+    for split, members in splits.items():
+        tasks = grouped(members, [rows[i].task or "(no task)" for i in members])
+        found |= {split: members} if len(splits) > 1 else {}
+        above = f"{split}: " if len(splits) > 1 else ""
+        found |= {above + task: at for task, at in tasks.items()} if len(tasks) > 1 else {}
+    return found
+
+
+def grouped(members: Sequence[int], names: Sequence[str]) -> dict[str, list[int]]:
+    """Name -> the members of that name, in the order in which names first come.
+
+    >>> grouped([4, 5, 6], ["b", "a", "b"])
+    {'b': [4, 6], 'a': [5]}
+    """
+    found: dict[str, list[int]] = {}
+    for index, name in zip(members, names, strict=True):
+        found.setdefault(name, []).append(index)
+    return found
 
 
 def stated_distributions(rows: Sequence[SavedRow], scored: Sequence[Scored]) -> dict[str, dict[str, Metric]]:
@@ -167,12 +190,14 @@ def stated_distributions(rows: Sequence[SavedRow], scored: Sequence[Scored]) -> 
     return {} if found is None else {"stated": metrics_of(found, clusters), "bound": bounds_of(found, clusters)}
 
 
-def f1_of(rows: Sequence[SavedRow], scored: Sequence[Scored], resamples: int, seed: int) -> dict[str, Metric]:
+def f1_of(
+    rows: Sequence[SavedRow], scored: Sequence[Scored], clusters: Ints, resamples: int, seed: int
+) -> dict[str, Metric]:
     """Macro and weighted F1 against the labels, where all rows share one label set that holds every label."""
     answers = [None if s.reply.fault else s.reply.answer for s in scored]
     truths = [_with_label(row.target).get("label") for row in rows]
     sets = [candidates_of(row.target) or () for row in rows]
-    return f1_metrics(answers, truths, sets, [row.cluster for row in rows], resamples, seed)
+    return f1_metrics(answers, truths, sets, clusters, resamples, seed)
 
 
 def hints(rows: Sequence[SavedRow], scored: Sequence[Scored], reward: Reward) -> list[str]:
@@ -208,7 +233,7 @@ def record_of(row: SavedRow, scored: Scored) -> dict[str, Any]:
 
 
 def lines(report: Report) -> list[str]:
-    """What the terminal shows: every metric with its interval, rows and definition, then tasks, faults, oddities."""
+    """What the terminal shows: every metric with its interval, rows and definition, then parts, faults, oddities."""
     found = _metric_lines(report.metrics)
     means = "  ".join(f"{name} {number(value)}" for name, value in report.means.items())
     found += [f"reward, mean over {len(report.scored)} rows: {means}"]
@@ -216,8 +241,8 @@ def lines(report: Report) -> list[str]:
         found += ["", "stated distributions:", *_metric_lines(report.distributions["stated"])]
         bound = "  ".join(f"{name} {number(m.value)}" for name, m in report.distributions["bound"].items())
         found += [f"the votes themselves, stated, would have {bound}"]
-    if report.tasks:
-        found += ["", *_task_lines(report.tasks)]
+    if report.parts:
+        found += ["", *_part_lines(report.parts)]
     found += [f"fault: {count} x {name}" for name, count in report.faults.items()]
     found += [f"odd: {count} {what}" for what, count in report.saved.oddities.items()]
     return found + [f"note: {note}" for note in report.notes]
@@ -234,11 +259,11 @@ def _metric_lines(metrics: Mapping[str, Metric]) -> list[str]:
 COLUMNS = ("accuracy", "brier", "auroc", "ece_10", "parse_rate")
 
 
-def _task_lines(tasks: Mapping[str, Mapping[str, Metric]]) -> list[str]:
-    wide = max(len(task) for task in tasks) + 2
+def _part_lines(parts: Mapping[str, Mapping[str, Metric]]) -> list[str]:
+    wide = max(len(name) for name in parts) + 2
     head = " " * wide + f"{'rows':>8}" + "".join(f"{name:>12}" for name in COLUMNS)
     rows = [
-        f"{task:<{wide}}{found['accuracy'].n:>8}" + "".join(f"{number(found[name].value):>12}" for name in COLUMNS)
-        for task, found in tasks.items()
+        f"{part:<{wide}}{found['accuracy'].n:>8}" + "".join(f"{number(found[name].value):>12}" for name in COLUMNS)
+        for part, found in parts.items()
     ]
     return [head, *rows]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ from emocal_rl.evaluate.checkpoint import short_name
 from emocal_rl.evaluate.job import WRITTEN
 from emocal_rl.evaluate.page import file_name
 from emocal_rl.evaluate.report import write_report
-from emocal_rl.evaluate.score import Report, record_of
+from emocal_rl.evaluate.saved import SavedRow
+from emocal_rl.evaluate.score import Report, grouped, record_of
 from emocal_rl.rewards.targets import mapping_of
 
 WHOLE = "all"
@@ -25,12 +26,13 @@ def report_scores(
     """Write ``report.html``, ``figures/`` and what they are drawn from into ``folder``; returns what it says.
 
     A section for every value of the column `split` (recalibration is fitted on "validation"); without that column one
-    for all rows, and one for every task where there are several. Raises UserError for a format of your own.
+    for all rows, and one for every task where there are several. A section of several tasks has a row for each.
+    Raises UserError for a format of your own.
     """
     name = short_name(report.saved.path.stem)
-    rows = _records(report)
-    parts = {file_name(part): [rows[i] for i in at] for part, at in parts_of(report).items()}
-    for part, members in parts.items():
+    names = _identities(report.saved.rows)
+    for part, at in sections_of(report).items():
+        members = (_record(report, i, names[i]) for i in at)
         files.write_jsonl(folder / "records" / f"{name}-{part}.jsonl", members)
     files.write_text(folder / "recipe.yaml", recipes.dump(_recipe(report, name, resamples, seed), WRITTEN))
     stages = [{"name": name, "algorithm": "score", "status": "done"}]
@@ -39,32 +41,39 @@ def report_scores(
     return write_report(folder, lambda identity: None)
 
 
-def parts_of(report: Report) -> dict[str, list[int]]:
-    """Name -> rows of every section of the report."""
+def sections_of(report: Report) -> dict[str, Sequence[int]]:
+    """Name (as part of a file name) -> rows of every section of the report."""
     rows = report.saved.rows
-    splits = {row.split for row in rows if row.split}
-    if splits:
-        return _grouped([row.split or "no split" for row in rows])
-    tasks = _grouped([row.task or "no task" for row in rows])
-    return {WHOLE: list(range(len(rows)))} | (tasks if len(tasks) > 1 else {})
+    if any(row.split for row in rows):
+        return _named(grouped(range(len(rows)), [row.split or "no split" for row in rows]).items())
+    tasks = grouped(range(len(rows)), [row.task or "no task" for row in rows])
+    return _named([(WHOLE, range(len(rows))), *(tasks.items() if len(tasks) > 1 else ())])
 
 
-def _grouped(names: Sequence[str]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for index, name in enumerate(names):
-        found.setdefault(name, []).append(index)
+def _named(parts: Iterable[tuple[str, Sequence[int]]]) -> dict[str, Sequence[int]]:
+    """The parts under file names; two that would share one stay two."""
+    found: dict[str, Sequence[int]] = {}
+    for part, at in parts:
+        name = file_name(part)
+        while name in found:
+            name += "_"
+        found[name] = at
     return found
 
 
-def _records(report: Report) -> list[dict[str, Any]]:
-    """A record a row; further samples of a row are rows of the same cluster, their ids end in #1, #2, ..."""
+def _identities(rows: Sequence[SavedRow]) -> list[str]:
+    """Further samples of a row are rows of the same cluster, their ids end in #1, #2, ..."""
     seen: Counter[str] = Counter()
     found = []
-    for row, scored in zip(report.saved.rows, report.scored, strict=True):
-        again = f"#{seen[row.id]}" if seen[row.id] else ""
+    for row in rows:
+        found.append(f"{row.id}#{seen[row.id]}" if seen[row.id] else row.id)
         seen[row.id] += 1
-        found.append(record_of(row, scored) | _counts(row.target) | {"id": row.id + again})
     return found
+
+
+def _record(report: Report, index: int, identity: str) -> dict[str, Any]:
+    row = report.saved.rows[index]
+    return record_of(row, report.scored[index]) | _counts(row.target) | {"id": identity}
 
 
 def _counts(target: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from emocal_rl.evaluate.measure import measure
 
 SMALLEST = 1e-3
 """Bandwidths are searched in [SMALLEST, 1]; below that the value at SMALLEST is returned."""
+FINE = 4096
 
 
 def kernel(values: Array, sigma: float, points: int) -> Array:
@@ -38,10 +39,23 @@ def _residual(cells: Cells) -> Array:
     return np.asarray((cells.right - cells.weight * cells.values) / np.maximum(cells.n, 1)[..., None])
 
 
+def _masses(cells: Cells) -> tuple[Array, Array]:
+    """Where the residual mass lies, and the mass; that of very many values at the nearest points of a grid.
+
+    A kernel of a million values does not fit into memory; SMALLEST is eight times what a value is moved by at most.
+    """
+    values, mass = cells.values, _residual(cells)
+    if values.size <= FINE:
+        return values, mass
+    there = np.bincount(np.round(values * FINE).astype(np.int64), mass, minlength=FINE + 1)
+    return np.arange(FINE + 1) / FINE, np.asarray(there, np.float64)
+
+
 def at_bandwidth(cells: Cells, sigma: float, finest: int = 8192) -> Array:
     """smECE_sigma (...) for a fixed bandwidth; the mesh has at least eight points per sigma up to ``finest``."""
     points = int(np.clip(8 / sigma, 256, finest))
-    return np.asarray(np.abs(_residual(cells) @ kernel(cells.values, sigma, points)).sum(axis=-1))
+    values, mass = _masses(cells)
+    return np.asarray(np.abs(mass @ kernel(values, sigma, points)).sum(axis=-1))
 
 
 def fixed_point(cells: Cells, finest: int = 8192) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 
 from emocal_rl.evaluate.answers import f1_metrics
 from emocal_rl.evaluate.bounds import annotator, bayes_sample, crowd_sample
-from emocal_rl.evaluate.cells import Array, Sample
+from emocal_rl.evaluate.cells import Array, Ints, Sample
 from emocal_rl.evaluate.intervals import Resampler, floors, measured, smooth_floors
 from emocal_rl.evaluate.measure import MEASURES, Metric
 from emocal_rl.evaluate.metrics import HEADLINE, consistency
@@ -46,7 +46,10 @@ def calibrator_label(name: str) -> str:
 
 @dataclass(frozen=True)
 class System:
-    """One row of the table: a sample on the split's rows, its metrics, and the replicates that pair it with others."""
+    """One row of the table: a sample on the split's rows, its metrics, and the replicates that pair it with others.
+
+    task: the one that the sample's rows are of, where they are not all of the split's.
+    """
 
     key: str
     label: str
@@ -54,6 +57,7 @@ class System:
     metrics: Mapping[str, Metric]
     sample: Sample | None = None
     replicates: Mapping[str, Array] = field(default_factory=dict, repr=False)
+    task: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready."""
@@ -64,9 +68,7 @@ class System:
         }
 
 
-def evaluated(
-    key: str, label: str, kind: Kind, sample: Sample, resampler: Resampler, clusters: Sequence[str]
-) -> System:
+def evaluated(key: str, label: str, kind: Kind, sample: Sample, resampler: Resampler, clusters: Ints) -> System:
     """Measure one sample with intervals; with noise floors where anything stated a confidence."""
     replicates = resampler.replicates(sample, HEADLINE)
     found = measured(sample, resampler, HEADLINE, replicates)
@@ -94,9 +96,9 @@ def _annotator(votes: Sequence[Sequence[float]]) -> System:
     return System("annotator", "one annotator", "human", {"accuracy": metric})
 
 
-def _crowd(votes: Sequence[Sequence[float]], clusters: Sequence[str], resampler: Resampler) -> System:
+def _crowd(votes: Sequence[Sequence[float]], clusters: Ints, resampler: Resampler) -> System:
     sample, source = crowd_sample(votes)
-    blocks = [clusters[i] for i in source]
+    blocks = clusters[source]
     own = Resampler.clustered(blocks, resampler.resamples, resampler.seed)
     row = evaluated("crowd", "all other annotators", "human", sample, own, blocks)
     return System(row.key, row.label, row.kind, row.metrics)  # other rows than the model's: never paired with it
@@ -149,6 +151,27 @@ def model_systems(
     return rows
 
 
+def task_systems(sides: Mapping[Literal["before", "after"], Records], resamples: int, seed: int) -> list[System]:
+    """The model on every task by itself, before and after for each, with intervals over the task's own rows.
+
+    sides: records of the same rows in the same order. Empty where they are of fewer than two tasks.
+    """
+    members: dict[str | None, list[int]] = {}
+    for index, task in enumerate(next(iter(sides.values())).tasks):
+        members.setdefault(task, []).append(index)
+    found = []
+    for task, at in members.items() if len(members) > 1 else ():
+        parts = {role: records.taken(at) for role, records in sides.items()}
+        samples = [part.sample for part in parts.values()]
+        clusters = next(iter(parts.values())).clusters
+        resampler = Resampler.of(clusters, *samples, resamples=resamples, seed=seed)
+        label = f"{task or 'no task'}, {len(at)} rows"
+        for role, part in parts.items():
+            [system] = model_systems(role, f"{label}: {role}" if len(parts) > 1 else label, part, {}, resampler)
+            found.append(replace(system, sample=None, replicates={}, task=task or "no task"))
+    return found
+
+
 def _f1(records: Records, resampler: Resampler) -> dict[str, Metric]:
     answers = [None if r.fault else r.answer for r in records.rows]
     truths, sets = [r.majority for r in records.rows], [r.candidates for r in records.rows]
@@ -167,6 +190,6 @@ def diagnostics(sample: Sample) -> dict[str, dict[str, Any]]:
 
 def stated_values(sample: Sample) -> dict[str, list[float]]:
     """Distinct stated values, how many rows state each, and how often they were right."""
-    cells = sample.cells()
+    cells = sample.coarse.cells()
     share = np.divide(cells.right, cells.weight) if cells.values.size else cells.right
     return {"value": cells.values.tolist(), "rows": cells.weight.tolist(), "correct": np.round(share, 6).tolist()}

@@ -94,10 +94,15 @@ def split_table(result: SplitResult, columns: Sequence[str] = MAIN) -> str:
     return system_table(result.systems.values(), columns)
 
 
-def system_table(systems: Iterable[System], columns: Sequence[str] = MAIN) -> str:
+def task_table(result: SplitResult) -> str:
+    """The model on every task of a split by itself; nothing where there are not several."""
+    return system_table(result.tasks, head="task") if result.tasks else ""
+
+
+def system_table(systems: Iterable[System], columns: Sequence[str] = MAIN, head: str = "system") -> str:
     """Systems as rows, metrics as columns, intervals in small print."""
     rows = [_row(system, columns) for system in systems]
-    return table(["system", *(LABELS[n] for n in columns)], rows)
+    return table([head, *(LABELS[n] for n in columns)], rows)
 
 
 def _row(system: System, columns: Sequence[str]) -> str:

@@ -11,6 +11,8 @@ from emocal_rl.errors import UserError
 from emocal_rl.models import patches
 
 TINY = Path(__file__).parent / "tiny_files"
+SMALL = 4
+"""Cores of a machine up to which torch gets one thread."""
 ALIGNERS = ("connector", "multi_modal_projector", "merger", "deepstack_merger_list", "aligner")
 """What the families call the layers between the vision tower and the language model."""
 
@@ -234,7 +236,7 @@ def use_threads(threads: int | str) -> int:
     import torch
 
     if threads == "auto":
-        small = not torch.cuda.is_available() and (os.cpu_count() or 1) <= 4
+        small = not torch.cuda.is_available() and (os.cpu_count() or 1) <= SMALL
         threads = 1 if small else torch.get_num_threads()
     torch.set_num_threads(int(threads))
     return int(threads)

@@ -1,13 +1,14 @@
-"""Transformers in this process: one padded batch after another."""
+"""Transformers in this process: padded batches, on a small machine without a GPU one on every core."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from emocal_rl.evaluate.engines.core import Completion, Decoding, Request
-from emocal_rl.evaluate.generate import complete_batch
-from emocal_rl.models.load import image_token_ids, load, use_threads
+from emocal_rl.evaluate.generate import completed
+from emocal_rl.models.load import SMALL, image_token_ids, load, use_threads
 from emocal_rl.rewards import Reply
 
 
@@ -27,16 +28,36 @@ class HfEngine:
 
     def complete(self, requests: Sequence[Request], decoding: Decoding) -> Iterator[Completion]:
         """Batches of rows in order; sampling is seeded anew for every batch, by its first row."""
+        if not requests:
+            return
+        options = self._generation(decoding)
+        workers = 1 if options["do_sample"] else self._workers()
+        size = max(1, min(self.batch_size, -(-len(requests) // workers)))
+        batches = [requests[start : start + size] for start in range(0, len(requests), size)]
+        written = completed(
+            self._model,
+            self._processor,
+            ([request.row for request in batch] for batch in batches),
+            requests[0].form,
+            options,
+            seeds=(batch[0].seed(decoding) for batch in batches),
+            workers=workers,
+        )
+        for batch, texts in zip(batches, written, strict=True):
+            yield from (Completion(request, text) for request, text in zip(batch, texts, strict=True))
+
+    def _workers(self) -> int:
+        """Batches at a time: on a small machine torch has one thread, and the other cores have nothing to do.
+
+        Several threads inside torch wait for the slowest at every operation; batches do not wait for each other.
+        OMP_NUM_THREADS limits them, as it limits torch's.
+        """
         import torch
 
-        options = self._generation(decoding)
-        for start in range(0, len(requests), self.batch_size):
-            batch = requests[start : start + self.batch_size]
-            torch.manual_seed(batch[0].seed(decoding))
-            with torch.inference_mode():
-                rows = [request.row for request in batch]
-                texts = complete_batch(self._model, self._processor, rows, batch[0].form, options)
-            yield from (Completion(request, text) for request, text in zip(batch, texts, strict=True))
+        if self._model.device.type != "cpu" or torch.get_num_threads() > 1:
+            return 1
+        allowed = os.environ.get("OMP_NUM_THREADS", "")
+        return min(os.cpu_count() or 1, int(allowed) if allowed.isdigit() else SMALL) or 1
 
     @property
     def loaded(self) -> tuple[Any, Any]:
