@@ -10,6 +10,7 @@ from emocal_rl.train.credit import centred
 HONEST = [name for name in bandit.ALGORITHMS if name != "grpo group"]
 QUICK = Setup(prompts=96, steps=800, rate=0.03)
 NEAR = 0.03
+FLAT = ("density", "correct_log", "weighted")  # they pay nearly the same around the optimum, and learn it more slowly
 
 
 @pytest.mark.parametrize("algorithm", HONEST)
@@ -44,7 +45,8 @@ def test_an_improper_rule_is_told_apart():
 @pytest.mark.slow
 @pytest.mark.parametrize("rule", bandit.sound_rules())
 def test_every_sound_rule_under_every_algorithm(rule):
-    far = {name: worst(train(reward_with(rule), name)) for name in bandit.ALGORITHMS}
+    setup = Setup() if rule in FLAT else Setup(prompts=128, steps=1200, rate=0.025)
+    far = {name: worst(train(reward_with(rule), name, setup)) for name in bandit.ALGORITHMS}
     assert far.pop("grpo group") > NEAR
     assert max(far.values()) < NEAR, far
 

@@ -68,8 +68,8 @@ def by_reply(advantage: Callable[[Batch], np.ndarray]) -> Callable[[Batch], np.n
 
     def gradient(batch: Batch) -> np.ndarray:
         paid = advantage(batch).reshape(batch.level.shape)
-        chosen = np.zeros_like(batch.policy)
-        np.add.at(chosen, (np.arange(len(chosen))[:, None], batch.level), paid)
+        cells = np.arange(len(paid))[:, None] * batch.policy.shape[1] + batch.level
+        chosen = np.bincount(cells.ravel(), paid.ravel(), batch.policy.size).reshape(batch.policy.shape)
         return np.asarray((chosen - paid.sum(1, keepdims=True) * batch.policy) / batch.level.shape[1])
 
     return gradient
@@ -183,7 +183,8 @@ def rollouts(policy: np.ndarray, pays: np.ndarray, reward: Reward, setup: Setup,
     right = random.random(shape) < np.array(CHANCES)[:, None, None]
     right = np.broadcast_to(right, (*shape[:2], setup.generations)).reshape(len(CHANCES), -1).astype(int)
     drawn = random.random(right.shape)
-    level = (drawn[:, :, None] > policy.cumsum(1)[:, None, :-1]).sum(-1)
+    steps = policy.cumsum(1)[:, :-1]
+    level = np.stack([step.searchsorted(draw) for step, draw in zip(steps, drawn, strict=True)])
     paid = pays[right, level]
     return Batch(level, right, paid[..., 0], paid[..., 1], policy, reward, setup.generations)
 
