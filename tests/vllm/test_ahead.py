@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
-from threading import Thread
 from typing import Any
 
 import pytest
-from servers import Served, answering
+from servers import Served
 from toys import VllmToy, gap, rows, without_clock
-
-from emocal_rl.errors import UserError
-from emocal_rl.train.vllm_ahead import AheadEngine, Batch
-from emocal_rl.train.vllm_client import Client, Servers
 
 CLOSE = 1e-3  # nats, of the worst token; in float32
 OF_AHEAD = "sampling/staleness", "sampling/overlapped_seconds"
@@ -64,16 +58,3 @@ def test_without_what_was_sampled_ahead_it_samples_anew(toy: VllmToy, served: Se
     (whole.path / "checkpoints" / "toy" / "checkpoint-2" / "rollouts_ahead.json").unlink()
     again = rows(toy.killed_after(whole, 2))
     assert [row["sampling/staleness"] for row in again] == [0, 1, 0, 1]
-
-
-def test_what_goes_wrong_while_a_batch_is_sampled_ahead_is_one_line() -> None:
-    engine = object.__new__(AheadEngine)
-    options = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "min_p": None, "repetition_penalty": 1.0, "logprobs": 0}
-    vars(engine).update(options, max_completion_length=4, generation_kwargs={})
-    with answering(b'{"data": [{"id": "model"}]}') as url:
-        engine.vllm_client = Servers([Client(url, 2.0, lambda: 0)])
-    engine._ahead = Batch(0, [[1, 2]], Future())  # and the server is gone
-    Thread(target=engine._sample, args=(engine._ahead, None, 1)).start()
-    with pytest.raises(UserError) as error:
-        engine.wait()
-    assert error.value.lines == [f"rollout: no server answers at {url}; start one with: emocal-rl serve-rollouts MODEL"]
