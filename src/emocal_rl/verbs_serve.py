@@ -65,7 +65,9 @@ def serve_command(model: str, host: str, port: int, options: Mapping[str, Any], 
     words += ["--worker-extension-cls", EXTENSION, "--middleware", MIDDLEWARE]
     if gpu:
         words += ["--weight-transfer-config", json.dumps({"backend": "nccl"})]
-    defaults = {} if gpu else {"dtype": "float32", "enforce_eager": True}
+    # vLLM (0.31) on a CPU: a prompt read in pieces ends the engine, because the seed of a reply cannot be wound back
+    on_cpu = {"dtype": "float32", "enforce_eager": True, "enable_chunked_prefill": False}
+    defaults = {} if gpu else on_cpu
     for key, value in (defaults | dict(options)).items():
         words += _option(key.replace("_", "-"), value)
     return words

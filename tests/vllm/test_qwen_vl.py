@@ -19,7 +19,10 @@ CLOSE = 1e-3  # nats, of the worst token; in float32
 def test_qwen_vl_trains_on_vllms_rollouts_and_they_agree(tmp_path: Path) -> None:
     assert (TORCHVISION / "torchvision").is_dir(), f"pip install --no-deps --target {TORCHVISION} torchvision"
     paths = [HERE / "with_torchvision", TORCHVISION, ROOT / "src"]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, paths)), "OMP_NUM_THREADS": "1"}
+    # vLLM in the process of the other tests leaves these behind
+    left = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+    environment = {key: value for key, value in os.environ.items() if key not in left}
+    environment |= {"PYTHONPATH": os.pathsep.join(map(str, paths)), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(HERE / "qwen_vl.py"), str(tmp_path)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=3 * PATIENCE)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -48,7 +48,7 @@ class AheadEngine(ServerEngine):
     """`ServerEngine`, one batch ahead.  The first process alone knows of it; the others get their replies as ever.
 
     A batch that comes out otherwise than foreseen is sampled when it is asked for.  What is sampled ahead is kept in
-    checkpoints, so that a resumed run learns from the same replies.
+    checkpoints, and a resumed run learns from it first.
 
     Raises:
         UserError: as `ServerEngine`; what happens while a batch is sampled ahead, where it is waited for.

@@ -44,7 +44,7 @@ class ServerEngine(Engine):
         self.vllm_client = Servers(clients)
 
     def _next_seed(self) -> int:
-        # of the step alone, so that a resumed run samples what it would have sampled
+        # of the step alone; the draws still depend on what else a server works at
         return int(self.seed * 1_000_003 + self.trainer.state.global_step)
 
     def sync_weights(self) -> None:
