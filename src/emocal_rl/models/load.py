@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from emocal_rl.errors import UserError
 from emocal_rl.models import patches
+from emocal_rl.models.memory import keep_freed_memory
 
 TINY = Path(__file__).parent / "tiny_files"
 SMALL = 4
@@ -231,9 +232,13 @@ def use_threads(threads: int | str) -> int:
     """Set torch's threads and return their number.
 
     "auto" takes one on a machine without a GPU and at most four cores: with a model of a few million parameters a
-    second thread gains little, and its spinning wait loses a factor of eight as soon as anything else runs.
+    second thread gains little, and its spinning wait loses a factor of eight as soon as anything else runs.  Without a
+    GPU, freed memory is kept for the next step as well.
     """
     import torch
+
+    if not torch.cuda.is_available():
+        keep_freed_memory()
 
     if threads == "auto":
         small = not torch.cuda.is_available() and (os.cpu_count() or 1) <= SMALL
