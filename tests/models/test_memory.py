@@ -14,23 +14,23 @@ if sys.argv[1] == "kept":
     assert keep_freed_memory()
 
 def work():
-    for _ in range(100):
-        torch.ones(2_000_000)  # 8 MB
+    for _ in range(20):
+        torch.ones(12_000_000)  # 48 MB, more than glibc ever keeps by itself
 
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
-before = faults()
-thread = threading.Thread(target=work)
-thread.start()
-thread.join()
+for _ in range(2):  # the first time torch itself is read
+    before = faults()
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
 print(faults() - before)
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc")
 def test_a_thread_that_frees_and_allocates_is_given_the_same_pages(python: Callable[..., Any]) -> None:
-    """8 MB are 2,048 pages; left alone they are cleared more than once in a hundred times, kept once."""
+    """48 MB are 11,700 pages: left alone, the kernel clears them again and again."""
     kept, alone = (int(python("-c", FAULTS, how).out) for how in ("kept", "alone"))
-    assert kept < 5_000
     assert alone > 3 * kept
