@@ -18,7 +18,7 @@ RECIPE ?= grpo_brier.yaml
 ARGS ?=
 BIN := $(VENV)/bin
 # One process a core: every test and every model in it keeps to one thread. A file's tests stay together for its fixtures.
-PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
+ONE_A_CORE := -n auto --maxprocesses 8 --dist loadfile
 export MAKE_TARGET := $(or $(firstword $(MAKECMDGOALS)),train)
 SOURCES := pyproject.toml constraints.txt .ci/venv
 
@@ -29,13 +29,13 @@ train: $(VENV)/.ready
 	@$(BIN)/emocal-rl train --recipe $(RECIPE) $(ARGS)
 
 test: $(VENV)/.ready-dev
-	@$(PYTEST) -m "not gpu" $(ARGS)
+	@$(BIN)/python -m pytest $(ONE_A_CORE) -m "not gpu" $(ARGS)
 
 check: $(VENV)/.ready-dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(PYTEST) -q -m "not slow and not gpu" $(ARGS)
+	@$(BIN)/python -m pytest $(ONE_A_CORE) -q -m "not slow and not gpu" $(ARGS)
 
 # No network, and every warning is an error. The generated pages: python docs/generate.py
 docs: $(VENV)/.ready-docs
@@ -86,8 +86,7 @@ $(VENV)-vllm/.ready: pyproject.toml constraints.txt
 # Everything at the lower end of its range in pyproject.toml; `make test` has the newest that pip finds. Old versions
 # warn of newer ones, hence the empty filter.
 test-lowest: $(VENV)-lowest/.ready
-	@PYTHONPATH=src $(VENV)-lowest/bin/python -m pytest -q -n auto --maxprocesses 8 --dist loadfile -o filterwarnings= \
-		-m "not slow and not gpu" $(ARGS)
+	@PYTHONPATH=src $(VENV)-lowest/bin/python -m pytest $(ONE_A_CORE) -q -o filterwarnings= -m "not slow and not gpu" $(ARGS)
 
 # uv finds in seconds what suits the lowest versions; pip takes hours over it.
 $(VENV)-lowest/.ready: pyproject.toml constraints.txt .ci/lowest.py

@@ -10,7 +10,6 @@ from emocal_rl.data import bounds, emoji
 from emocal_rl.data.rows import Row, balanced, visits
 
 CLASSES = (2, 3)
-TRAINING = ("stage_one", "stage_two", "stage_three")
 
 
 @pytest.fixture(scope="module", params=CLASSES)
@@ -30,15 +29,17 @@ def test_no_picture_is_in_two_splits(splits):
 
 def test_no_pixels_are_in_training_and_test(splits):
     """Two sets may have the same drawing under two names: no test row may be one that was trained on."""
-    train = {row.image.tobytes() for name in TRAINING for row in splits[name]}
+    train = {row.image.tobytes() for name in emoji.TRAINED for row in splits[name]}
     assert len(train) > 1000
     assert not [row.id for name in emoji.EVALUATED for row in splits[name] if row.image.tobytes() in train]
 
 
 def test_test_styles_and_test_emojis_are_never_trained_on(splits):
-    train = [row for name in (*TRAINING, "validation") for row in splits[name]]
+    train = [row for name in (*emoji.TRAINED, "validation") for row in splits[name]]
     assert not {row.style for row in train} & set(emoji.TEST_STYLES)
-    assert not {row.style for name in TRAINING for row in splits[name]} & {row.style for row in splits["validation"]}
+    assert not {row.style for name in emoji.TRAINED for row in splits[name]} & {
+        row.style for row in splits["validation"]
+    }
     assert {row.style for row in splits["unseen_style"]} == set(emoji.TEST_STYLES)
     assert not {row.cluster for row in train} & {row.cluster for row in splits["unseen_emoji"]}
     assert {row.cluster for row in splits["unseen_style"]} <= {row.cluster for row in train}

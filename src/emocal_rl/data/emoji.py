@@ -36,7 +36,7 @@ SPLIT_OF_STYLE = {
 STYLES = tuple(SPLIT_OF_STYLE)
 TRAINED = ("stage_one", "stage_two", "stage_three")
 TRAIN_STYLES = tuple(style for style, split in SPLIT_OF_STYLE.items() if split in TRAINED)
-TEST_STYLES = ("fluent-flat", "openmoji")
+TEST_STYLES = tuple(style for style, split in SPLIT_OF_STYLE.items() if split == "unseen_style")
 EVALUATED = ("validation", "unseen_style", "unseen_emoji", "other_domain")
 SPLITS = (*TRAINED, *EVALUATED)
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from emocal_rl.evaluate.cells import Array, Ints
+from emocal_rl.evaluate.cells import Array, Clusters, Ints
 from emocal_rl.evaluate.intervals import Resampler, interval
 from emocal_rl.evaluate.labels import f1
 from emocal_rl.evaluate.measure import Metric
@@ -22,7 +21,7 @@ def f1_metrics(
     answers: Sequence[str | None],
     truths: Sequence[str | None],
     label_sets: Sequence[Sequence[str]],
-    clusters: Sequence[Any] | Ints,
+    clusters: Clusters,
     resamples: int = 2000,
     seed: int = 0,
 ) -> dict[str, Metric]:
@@ -52,9 +51,7 @@ def _coded(answers: Sequence[str | None], labels: Sequence[str]) -> Ints:
     return np.array([place.get(answer or "", len(labels)) for answer in answers], np.int64)
 
 
-def _replicates(
-    said: Ints, true: Ints, size: int, clusters: Sequence[Any] | Ints, resamples: int, seed: int
-) -> dict[str, Array]:
+def _replicates(said: Ints, true: Ints, size: int, clusters: Clusters, resamples: int, seed: int) -> dict[str, Array]:
     resampler = _resampler(said * size + true, clusters, resamples, seed)
     counts = np.zeros((resampler.chance.size, 3, size + 1))
     for column, codes in enumerate((said, true)):
@@ -69,7 +66,7 @@ def _replicates(
     return {"f1_macro": scores.mean(axis=-1), "f1_weighted": weighted}
 
 
-def _resampler(cells: Ints, clusters: Sequence[Any] | Ints, resamples: int, seed: int) -> Resampler:
+def _resampler(cells: Ints, clusters: Clusters, resamples: int, seed: int) -> Resampler:
     """Whole clusters; where every row is its own, rows with the same answer and truth are pooled, which is the same."""
     if len(set(clusters)) < len(clusters):
         return Resampler.clustered(clusters, resamples, seed)

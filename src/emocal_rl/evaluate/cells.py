@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,9 @@ GRID = 2000
 Array = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+Clusters = Sequence[Any] | Ints
+"""What each row belongs to, by name or by number; rows of a cluster depend on each other."""
+Name = TypeVar("Name")
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,18 @@ def numbered(names: Sequence[str]) -> Ints:
     """
     places = {name: place for place, name in enumerate(sorted(set(names)))}
     return np.fromiter(map(places.__getitem__, names), np.int64, len(names))
+
+
+def grouped(members: Sequence[int], names: Sequence[Name]) -> dict[Name, list[int]]:
+    """Name -> the members of that name, in the order in which names first come.
+
+    >>> grouped([4, 5, 6], ["b", "a", "b"])
+    {'b': [4, 6], 'a': [5]}
+    """
+    found: dict[Name, list[int]] = {}
+    for index, name in zip(members, names, strict=True):
+        found.setdefault(name, []).append(index)
+    return found
 
 
 def as_confidence(confidence: ArrayLike | Sequence[Any]) -> Array:

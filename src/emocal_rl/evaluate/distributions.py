@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from emocal_rl.evaluate.cells import Array, Ints
+from emocal_rl.evaluate.cells import Array, Clusters
 from emocal_rl.evaluate.labels import PROPER, row_scores
 from emocal_rl.evaluate.measure import Direction, Metric
 from emocal_rl.evaluate.records import Records
@@ -33,7 +33,6 @@ DEFINITIONS: dict[str, tuple[str, Direction]] = {
 }
 """What each number is, in order: three proper scores, then the six measures of label distribution learning."""
 TOLERANCE = 1e-6  # by which a stated distribution may miss 1
-Clusters = Sequence[Any] | Ints
 Pair = tuple[Array, Array]  # stated and true distribution of a row, in the order of its labels
 
 

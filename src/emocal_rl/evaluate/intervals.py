@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from emocal_rl.evaluate.cells import Array, Cells, Ints, Sample
+from emocal_rl.evaluate.cells import Array, Cells, Clusters, Ints, Sample
 from emocal_rl.evaluate.decompose import Consistency, consistency, smooth_consistency
 from emocal_rl.evaluate.measure import MEASURES, Interval, Metric
 from emocal_rl.evaluate.metrics import HEADLINE
@@ -59,7 +59,7 @@ class Resampler:
     @classmethod
     def of(
         cls,
-        clusters: Sequence[Any] | Ints,
+        clusters: Clusters,
         *samples: Sample,
         tasks: Sequence[Any] | None = None,
         resamples: int = 2000,
@@ -200,7 +200,7 @@ def share(
     name: str,
     definition: str,
     flags: Sequence[bool],
-    clusters: Sequence[Any] | Ints,
+    clusters: Clusters,
     resamples: int = 2000,
     seed: int = 0,
 ) -> Metric:

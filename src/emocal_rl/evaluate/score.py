@@ -12,7 +12,7 @@ import numpy as np
 
 from emocal_rl import files
 from emocal_rl.evaluate.answers import f1_metrics
-from emocal_rl.evaluate.cells import Ints, Sample, numbered
+from emocal_rl.evaluate.cells import Ints, Sample, grouped, numbered
 from emocal_rl.evaluate.distributions import bounds_of, distances, metrics_of
 from emocal_rl.evaluate.findings import between, number
 from emocal_rl.evaluate.intervals import headline, share
@@ -168,18 +168,6 @@ def parts_of(rows: Sequence[SavedRow]) -> dict[str, list[int]]:
         found |= {split: members} if len(splits) > 1 else {}
         above = f"{split}: " if len(splits) > 1 else ""
         found |= {above + task: at for task, at in tasks.items()} if len(tasks) > 1 else {}
-    return found
-
-
-def grouped(members: Sequence[int], names: Sequence[str]) -> dict[str, list[int]]:
-    """Name -> the members of that name, in the order in which names first come.
-
-    >>> grouped([4, 5, 6], ["b", "a", "b"])
-    {'b': [4, 6], 'a': [5]}
-    """
-    found: dict[str, list[int]] = {}
-    for index, name in zip(members, names, strict=True):
-        found.setdefault(name, []).append(index)
     return found
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from emocal_rl import environment, files
 from emocal_rl import recipe as recipes
+from emocal_rl.evaluate.cells import grouped
 from emocal_rl.evaluate.checkpoint import short_name
 from emocal_rl.evaluate.job import WRITTEN
 from emocal_rl.evaluate.page import file_name
 from emocal_rl.evaluate.report import write_report
 from emocal_rl.evaluate.saved import SavedRow
-from emocal_rl.evaluate.score import Report, grouped, record_of
+from emocal_rl.evaluate.score import Report, record_of
 from emocal_rl.rewards.targets import mapping_of
 
 WHOLE = "all"

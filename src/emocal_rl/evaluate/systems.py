@@ -10,7 +10,7 @@ import numpy as np
 
 from emocal_rl.evaluate.answers import f1_metrics
 from emocal_rl.evaluate.bounds import annotator, bayes_sample, crowd_sample
-from emocal_rl.evaluate.cells import Array, Ints, Sample
+from emocal_rl.evaluate.cells import Array, Ints, Sample, grouped
 from emocal_rl.evaluate.intervals import Resampler, floors, measured, smooth_floors
 from emocal_rl.evaluate.measure import MEASURES, Metric
 from emocal_rl.evaluate.metrics import HEADLINE, consistency
@@ -156,9 +156,8 @@ def task_systems(sides: Mapping[Literal["before", "after"], Records], resamples:
 
     sides: records of the same rows in the same order. Empty where they are of fewer than two tasks.
     """
-    members: dict[str | None, list[int]] = {}
-    for index, task in enumerate(next(iter(sides.values())).tasks):
-        members.setdefault(task, []).append(index)
+    tasks = next(iter(sides.values())).tasks
+    members = grouped(range(len(tasks)), tasks)
     found = []
     for task, at in members.items() if len(members) > 1 else ():
         parts = {role: records.taken(at) for role, records in sides.items()}

@@ -16,7 +16,7 @@ from typing import Any
 from emocal_rl import files
 from emocal_rl.data.taxonomy import TASKS, TAXONOMIES, task_name
 from emocal_rl.errors import UserError
-from emocal_rl.evaluate.saved import IDS, LABELS, MIXED, STRANGER, text_of
+from emocal_rl.evaluate.saved import IDS, LABELS, MIXED, NOT_JSON, STRANGER, text_of
 from emocal_rl.rewards.formats.matching import match
 
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -34,7 +34,6 @@ ROWS = {
 
 GROUP_OF = {task: group for group, tasks in GROUPS.items() for task in tasks}
 
-NOT_JSON = "lines that are not JSON objects (no row could be made of them)"
 OTHER_TASK = "rows of tasks that are not VECBench's (left out)"
 REPEATED = "repeated ids within a task (every line counts, as it does in theirs)"
 NO_TRUTH = "rows without ground_truth or candidates (left out)"

@@ -1,4 +1,4 @@
-"""How the C library hands out memory: a matter of a third of the time of a training step on a CPU."""
+"""How the C library hands out memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def keep_freed_memory() -> bool:
     A step frees and asks for the same hundreds of megabytes again and again.  Left alone, glibc maps large blocks anew
     each time, and the kernel clears every page of them before it is used.  The process stays as large as it has been.
 
-    >>> keep_freed_memory() or sys.platform != "linux"
+    >>> keep_freed_memory()  # with glibc
     True
     """
     try:

@@ -2,7 +2,8 @@
 
 At each batch the trainer waits for it, brings the servers' weights up to date, lets them begin the next batch, and
 learns.  So replies come from weights that are one batch of updates old, never more, and their chances under those
-weights are known: GRPO and PPO weigh them by TRL's importance correction, RLOO by its clipped ratio (`SampledRLOO`).
+weights are known: GRPO and PPO weigh them by TRL's importance correction, RLOO by its clipped ratio
+(`SampledRLOOTrainer`).
 """
 
 from __future__ import annotations
