@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
-from emocal_rl.errors import UserError
+from emocal_rl.errors import IncompleteError, UserError
 from emocal_rl.verbs_evaluate import engine_options, opened_engine
 
 # label
@@ -41,7 +41,7 @@ def data_options(parser: ArgumentParser, split: str = "stage_two") -> None:
 
 
 def label(args: Namespace) -> None:
-    """Label a split and print what came out."""
+    """Label a split and print what came out; rows that failed end it with exit code 1."""
     from emocal_rl.train.label_job import LabelJob
     from emocal_rl.train.label_job import label as make
     from emocal_rl.train.labelers import ASKING
@@ -57,9 +57,12 @@ def label(args: Namespace) -> None:
     )
     engine = opened_engine(args, checkpoint.model) if checkpoint and args.strategy in ASKING else None
     try:
-        print("\n".join(make(job, engine)))
+        lines, failed = make(job, engine)
     except KeyboardInterrupt:
         raise KeyboardInterrupt("interrupted; the same command goes on where it stopped") from None
+    print("\n".join(lines))
+    if failed:
+        raise IncompleteError(f"{failed} rows failed and are not in the file; the same command tries them again")
 
 
 def _checkpoint(args: Namespace, needed: bool) -> Any:

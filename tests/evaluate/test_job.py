@@ -168,3 +168,21 @@ def test_mistakes_are_one_line(tmp_path: Path, cli: Callable[..., Any], argument
     assert done.code == 2
     assert said in done.err
     assert done.err.count("\n") == 1
+
+
+def test_label_says_which_rows_a_server_left_out(tmp_path: Path, cli: Callable[..., Any]) -> None:
+    out = tmp_path / "labels.jsonl"
+    with serving() as server:
+        server.faults = [400]
+        asked = ("--model", "tiny", "--data", "emoji", "--limit", "3", "--samples", "1", "--max-new-tokens", "64")
+        engine = ("--engine", "openai", "--base-url", server.url, "--batch-size", "1", "--engine-option", "timeout=60")
+        part = cli("label", *asked, *engine, "--out", str(out))
+        kept = files.read_jsonl(out)
+        whole = cli("label", *asked, *engine, "--out", str(out))
+    assert (part.code, part.err.splitlines()[-1]) == (
+        1,
+        "warning: 1 rows failed and are not in the file; the same command tries them again",
+    )
+    assert len(kept) == 2
+    assert whole.code == 0
+    assert len(files.read_jsonl(out)) == 3

@@ -37,8 +37,8 @@ class LabelJob:
         return self.out.with_suffix(".completions.jsonl")
 
 
-def label(job: LabelJob, engine: Engine | None) -> list[str]:
-    """Make and write the labels; returns what to print.  The same job again resumes.
+def label(job: LabelJob, engine: Engine | None) -> tuple[list[str], int]:
+    """Make and write the labels; returns what to print and how many rows failed.  The same job again resumes.
 
     Raises:
         UserError: rows that the model was trained on, or what the strategy needs is missing.
@@ -52,7 +52,7 @@ def label(job: LabelJob, engine: Engine | None) -> list[str]:
     failed = frozenset() if answers is None else frozenset(answers.failed)
     kept = [(row, one) for row, one in made if row.id not in failed]
     files.write_jsonl(job.out, [entry(job, row, one) for row, one in kept])
-    return [*summary(job, [one for _, one in kept]), *_failures(len(failed)), f"written: {job.out}"]
+    return [*summary(job, [one for _, one in kept]), f"written: {job.out}"], len(failed)
 
 
 def trained_on(checkpoint: Checkpoint, data: DataSet) -> Mapping[str, Sequence[Row]]:
@@ -91,7 +91,3 @@ def summary(job: LabelJob, made: Sequence[Label]) -> list[str]:
         f"{distinct} distinct {'value' if distinct == 1 else 'values'}",
         f"from: share of rows  {shares}",
     ]
-
-
-def _failures(count: int) -> list[str]:
-    return [f"warning: {count} rows failed and are not in the file; the same command tries them again"] if count else []
