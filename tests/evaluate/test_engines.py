@@ -22,7 +22,7 @@ from emocal_rl.errors import UserError
 from emocal_rl.evaluate.completions import complete_to
 from emocal_rl.evaluate.engines import Completion, Decoding, Request, open_engine
 from emocal_rl.evaluate.engines.hf import HfEngine
-from emocal_rl.evaluate.generate import complete_batch
+from emocal_rl.evaluate.generate import complete_batch, workers
 from emocal_rl.models.load import image_token_ids
 from emocal_rl.rewards import FORMATS
 
@@ -129,7 +129,8 @@ def test_batches_on_several_cores_say_what_a_row_at_a_time_says(
     alone = [complete_batch(model, processor, [one.row], FORM, options)[0] for one in requests]
     monkeypatch.setattr("os.cpu_count", lambda: 3)
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
-    assert hf._workers() == 2
+    assert workers(model, options) == 2
+    assert workers(model, options | {"do_sample": True}) == 1  # one source of random numbers
     monkeypatch.setattr(hf, "batch_size", 3)  # three batches for two workers
     found = list(hf.complete(requests, GREEDY))
     assert [one.request for one in found] == requests
@@ -139,7 +140,7 @@ def test_batches_on_several_cores_say_what_a_row_at_a_time_says(
     some.close()  # batches that are under way end at their next token
     assert threading.active_count() == threads
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert hf._workers() == 1
+    assert workers(model, options) == 1
 
 
 class Counting:

@@ -68,7 +68,9 @@ def test_saved_and_loaded_it_says_the_same(loaded, rows, tmp_path):
     assert complete(*again, rows, FORM, **kwargs) == complete(model, processor, rows, FORM, **kwargs)
 
 
-def test_greedy_answers_do_not_depend_on_the_batch(loaded, rows):
+@pytest.mark.parametrize("cores", ["1", "2"])
+def test_greedy_answers_do_not_depend_on_the_batch(loaded, rows, cores, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", cores)
     one, many = (complete(*loaded, rows, FORM, batch_size=size, max_new_tokens=12) for size in (1, 6))
     assert one == many
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import os
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from queue import SimpleQueue
@@ -14,7 +15,7 @@ from typing import Any
 from emocal_rl.data import Row
 from emocal_rl.data.pictures import decoded
 from emocal_rl.data.prompts import chat, question
-from emocal_rl.models.load import image_token_ids, sees, tokenizer_of
+from emocal_rl.models.load import SMALL, image_token_ids, sees, tokenizer_of
 from emocal_rl.progress import stage_progress
 from emocal_rl.rewards import Format, Reward
 
@@ -32,16 +33,17 @@ def complete(
     label: str = "generate",
 ) -> list[str]:
     """One completion a row from a transformers model; greedy at temperature 0, else sampled with the seed."""
-    import torch
-
     model.eval()
-    torch.manual_seed(seed)
     options: dict[str, Any] = {"max_new_tokens": max_new_tokens, "suppress_tokens": image_token_ids(model, processor)}
     options |= {"do_sample": True, "temperature": temperature, "top_k": 0} if temperature else {"do_sample": False}
+    batches = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
+    seeds = [seed, *[None] * len(batches)][: len(batches)]
     texts: list[str] = []
-    with torch.inference_mode(), stage_progress(label, len(rows), "generate") as tick:
-        for start in range(0, len(rows), batch_size):
-            texts += complete_batch(model, processor, rows[start : start + batch_size], form, options)
+    with stage_progress(label, len(rows), "generate") as tick:
+        for written in completed(
+            model, processor, batches, form, options, seeds=seeds, workers=workers(model, options)
+        ):
+            texts += written
             tick(len(texts))
     return texts
 
@@ -60,13 +62,13 @@ def completed(
     form: Format,
     options: dict[str, Any],
     *,
-    seeds: Iterable[int],
+    seeds: Iterable[int | None],
     workers: int = 1,
 ) -> Iterator[list[str]]:
     """The completions of every batch, in order; prompts and pictures of the next are made ready meanwhile.
 
-    seeds: of what is sampled, one a batch. workers: batches at a time, each on a core of its own; what is sampled needs
-    one, as there is one source of random numbers.
+    seeds: of what is sampled, one a batch; None goes on where the batch before stopped. workers: batches at a time,
+    each on a core of its own; what is sampled needs one, as there is one source of random numbers.
     """
     tokenizer, waiting = tokenizer_of(processor), deque[Future[Any]]()
     writers = Writers(model, options, workers)
@@ -93,16 +95,17 @@ class Writers:
             self._idle.put(one)
         self._pool = ThreadPoolExecutor(workers, "generate", torch.set_num_threads, (torch.get_num_threads(),))
 
-    def start(self, inputs: Any, seed: int) -> Future[Any]:
+    def start(self, inputs: Any, seed: int | None) -> Future[Any]:
         """What will be the tokens after the prompts, (batch, length)."""
         return self._pool.submit(self._write, inputs, seed)
 
-    def _write(self, inputs: Any, seed: int) -> Any:
+    def _write(self, inputs: Any, seed: int | None) -> Any:
         import torch
 
         model = self._idle.get()
         try:
-            torch.manual_seed(seed)
+            if seed is not None:
+                torch.manual_seed(seed)
             with torch.inference_mode():
                 written = model.generate(**inputs, **self._options, stopping_criteria=[self._stopped])
         finally:
@@ -118,6 +121,20 @@ class Writers:
         """End: batches that are under way stop at their next token, so that nobody waits for them after Ctrl-C."""
         self._stop.set()
         self._pool.shutdown(cancel_futures=True)
+
+
+def workers(model: Any, options: Mapping[str, Any]) -> int:
+    """Batches at a time: on a small machine torch has one thread, and the other cores have nothing to do.
+
+    Several threads inside torch wait for the slowest at every operation; batches do not wait for each other.
+    OMP_NUM_THREADS limits them, as it limits torch's.  What is sampled has one source of random numbers: one at a time.
+    """
+    import torch
+
+    if options["do_sample"] or model.device.type != "cpu" or torch.get_num_threads() > 1:
+        return 1
+    allowed = os.environ.get("OMP_NUM_THREADS", "")
+    return min(os.cpu_count() or 1, int(allowed) if allowed.isdigit() else SMALL) or 1
 
 
 def twin(model: Any) -> Any:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from emocal_rl.evaluate.engines.core import Completion, Decoding, Request
-from emocal_rl.evaluate.generate import completed
-from emocal_rl.models.load import SMALL, image_token_ids, load, use_threads
+from emocal_rl.evaluate.generate import completed, workers
+from emocal_rl.models.load import image_token_ids, load, use_threads
 from emocal_rl.rewards import Reply
 
 
@@ -31,8 +30,8 @@ class HfEngine:
         if not requests:
             return
         options = self._generation(decoding)
-        workers = 1 if options["do_sample"] else self._workers()
-        size = max(1, min(self.batch_size, -(-len(requests) // workers)))
+        at_once = workers(self._model, options)
+        size = max(1, min(self.batch_size, -(-len(requests) // at_once)))
         batches = [requests[start : start + size] for start in range(0, len(requests), size)]
         written = completed(
             self._model,
@@ -41,23 +40,10 @@ class HfEngine:
             requests[0].form,
             options,
             seeds=(batch[0].seed(decoding) for batch in batches),
-            workers=workers,
+            workers=at_once,
         )
         for batch, texts in zip(batches, written, strict=True):
             yield from (Completion(request, text) for request, text in zip(batch, texts, strict=True))
-
-    def _workers(self) -> int:
-        """Batches at a time: on a small machine torch has one thread, and the other cores have nothing to do.
-
-        Several threads inside torch wait for the slowest at every operation; batches do not wait for each other.
-        OMP_NUM_THREADS limits them, as it limits torch's.
-        """
-        import torch
-
-        if self._model.device.type != "cpu" or torch.get_num_threads() > 1:
-            return 1
-        allowed = os.environ.get("OMP_NUM_THREADS", "")
-        return min(os.cpu_count() or 1, int(allowed) if allowed.isdigit() else SMALL) or 1
 
     @property
     def loaded(self) -> tuple[Any, Any]:
