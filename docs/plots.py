@@ -74,7 +74,7 @@ def _text(x: float, y: float, text: str, anchor: str, bold: bool = False) -> str
 
 
 def _short(value: float) -> str:
-    return f"{value + 0.0:.2g}"  # the sum makes -0.0 a plain 0
+    return f"{round(value, 12) + 0.0:.2g}"  # rounding: zero on every processor; the sum: -0.0 is a plain 0
 
 
 def _line(points: Sequence[Point], colour: str, dashes: str) -> str:

@@ -209,6 +209,19 @@ def test_the_reader_may_stop_reading() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "{\n", "")
 
 
+def test_rules_in_the_folder_where_one_is(tmp_path: Path) -> None:
+    rule = "from emocal_rl.rewards import Rule, rule\n@rule(proper=True, low=-1.0, high=0.0)\ndef mine() -> Rule:\n"
+    rule += '    """Brier again."""\n    return Rule(right=lambda c: -((1 - c) ** 2), wrong=lambda c: -(c**2))\n'
+    (tmp_path / "my_rules.py").write_text(rule)
+    script = "import sys; from emocal_rl.cli import main; sys.exit(main())"  # -P: as an installed command starts
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script, "rewards", "my_rules:mine"], cwd=tmp_path, capture_output=True, text=True,
+        env={"PYTHONPATH": str(Path(recipes.__file__).parent.parent)}, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "proper: strictly" in done.stdout
+
+
 # Training: the heavy part is replaced, what is around it is not
 
 

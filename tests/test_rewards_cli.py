@@ -117,7 +117,7 @@ def test_a_rule_of_ones_own_is_checked_in_words(own_rule: str, cli: Cli) -> None
     ("log 0.1", "0.1: a parameter is written key=value"),
     ("log name=x", "reward.log: rule 'log' has no parameter 'name' (known: eps)"),
     ("rlcr k=2", "preset 'rlcr' is as published and takes no k"),
-    ("nowhere:rule", "nowhere:rule: no module named 'nowhere' (is its folder on PYTHONPATH?)"),
+    ("nowhere:rule", "nowhere:rule: no module named 'nowhere' (is it in this folder, or its folder on PYTHONPATH?)"),
     ("nowhere:", "'nowhere:' is no address: write module:name"),
     ("cost_ratio ratio=abc", "reward.cost_ratio: ratio must be positive, got 'abc'"),
     ("log eps=abc", "reward.log: eps must lie in [0, 0.5), got 'abc'"),

@@ -150,7 +150,8 @@ def test_an_empty_batch_is_fine(reward):
     ({"brier": {"eps": 0.1}}, "reward.brier: rule 'brier' has no parameter 'eps' (it takes none)"),
     ({}, "reward: give at least one term, such as {correct: 1.0, brier: 1.0}"),
     ({"x": {"use": "no_such_module:rule"}},
-     "reward.x: no_such_module:rule: no module named 'no_such_module' (is its folder on PYTHONPATH?)"),
+     "reward.x: no_such_module:rule: no module named 'no_such_module' (is it in this folder, or its folder on "
+     "PYTHONPATH?)"),
     ({"x": {"use": "math:pi"}}, "reward.x: math:pi is not a rule: put @rule(...) above its definition"),
 ])  # fmt: skip
 def test_mistakes_in_terms_are_named(terms, text):

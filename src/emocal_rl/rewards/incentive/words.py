@@ -17,7 +17,8 @@ def describe(verdict: Verdict) -> list[str]:
     """
     worst, best = verdict.range
     lines = [f"reward: {line}" for line in str(verdict).splitlines()] + [f"note: {note}" for note in verdict.notes]
-    lines.append(f"total of a readable reply {worst:.4g} to {best:.4g}, of an unreadable one {verdict.floor:.4g}")
+    shown = [f"{round(total, 12) + 0.0:.4g}" for total in (worst, best, verdict.floor)]  # zero on every processor
+    lines.append(f"total of a readable reply {shown[0]} to {shown[1]}, of an unreadable one {shown[2]}")
     if verdict.elicited:
         lines.append(f"a model that is this sure is paid most for saying: {_pairs(verdict.elicited)}")
     return [*lines, *_of_the_answer(verdict)]
