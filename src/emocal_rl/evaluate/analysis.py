@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import yaml
-
 from emocal_rl.evaluate.bounds import bayes_sample
 from emocal_rl.evaluate.cells import Ints, Sample
 from emocal_rl.evaluate.compare import COMPARED, Difference, paired, share_closed
@@ -15,7 +13,8 @@ from emocal_rl.evaluate.disagreement import of_records
 from emocal_rl.evaluate.distributions import split_distributions
 from emocal_rl.evaluate.intervals import Resampler
 from emocal_rl.evaluate.measure import Metric
-from emocal_rl.evaluate.records import Records, RunFiles
+from emocal_rl.evaluate.records import Records
+from emocal_rl.evaluate.run_files import RunFiles, dig, split_label
 from emocal_rl.evaluate.selective import threshold_table
 from emocal_rl.evaluate.systems import (
     AFTER_CALIBRATORS,
@@ -30,25 +29,10 @@ from emocal_rl.evaluate.systems import (
     task_systems,
 )
 
-SPLIT_LABELS = {
-    "validation": "validation",
-    "unseen_style": "unseen styles",
-    "unseen_emoji": "unseen emojis",
-    "other_domain": "other domain",
-}
 READABLE = 0.99
 """Below this share of readable replies the report warns that confidence metrics are over a selection."""
 RIVALS = ("brier", "ece_10", "auroc", "accuracy")
 """Metrics in which the trained model is compared with every post-hoc row."""
-
-
-def split_label(split: str) -> str:
-    """A split's name in words.
-
-    >>> split_label("unseen_style"), split_label("my_split")
-    ('unseen styles', 'my split')
-    """
-    return SPLIT_LABELS.get(split, split.replace("_", " "))
 
 
 @dataclass(frozen=True)
@@ -127,12 +111,11 @@ class Analysis:
 
 def analyse(run: RunFiles, resamples: int | None = None, seed: int | None = None) -> Analysis:
     """Measure every split of a run. Resamples and seed default to the run's recipe, else 2000 and 0."""
-    recipe = recipe_of(run.recipe_text)
-    resamples = _whole(dig(recipe, "evaluation", "bootstrap"), 2000) if resamples is None else resamples
-    seed = _whole(dig(recipe, "seed"), 0) if seed is None else seed
+    resamples = _whole(dig(run.recipe, "evaluation", "bootstrap"), 2000) if resamples is None else resamples
+    seed = _whole(dig(run.recipe, "seed"), 0) if seed is None else seed
     after = run.after
     assert after is not None  # read_run refuses a run without records
-    fit_split = fitting_split(run, recipe)
+    fit_split = run.fit_split
     calibrators = {
         "before": fitted(run.get(run.before, fit_split), BEFORE_CALIBRATORS),
         "after": fitted(run.get(after, fit_split), AFTER_CALIBRATORS if run.before else BEFORE_CALIBRATORS),
@@ -146,34 +129,8 @@ def analyse(run: RunFiles, resamples: int | None = None, seed: int | None = None
     return Analysis(run, run.before, after, splits, fit_split, tuple(notes), resamples, seed)
 
 
-def fitting_split(run: RunFiles, recipe: Mapping[str, Any]) -> str | None:
-    """The split that recalibration is fitted on: the recipe's first, else "validation"; None when it is the only one.
-
-    A split that is fitted on is not a test split.
-    """
-    first = next(iter(dig(recipe, "evaluation", "splits") or ["validation"]), None)
-    found = next((s for s in (first, "validation") if s in run.splits), None)
-    return found if len(run.splits) > 1 else None
-
-
-def recipe_of(text: str) -> dict[str, Any]:
-    """A recipe file's text as a mapping; empty when it is no YAML mapping."""
-    try:
-        value = yaml.safe_load(text) if text else {}
-    except yaml.YAMLError:
-        return {}  # the recipe is only shown; a hand-edited one must not cost the report
-    return value if isinstance(value, dict) else {}
-
-
 def _whole(value: Any, default: int) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else default
-
-
-def dig(tree: Any, *keys: str) -> Any:
-    """The value at a path of keys in nested mappings, or None."""
-    for key in keys:
-        tree = tree.get(key) if isinstance(tree, dict) else None
-    return tree
 
 
 def _split(
