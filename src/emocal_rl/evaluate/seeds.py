@@ -15,9 +15,10 @@ from emocal_rl.evaluate.bounds import bayes_sample
 from emocal_rl.evaluate.cells import Array, Sample
 from emocal_rl.evaluate.compare import Difference, paired
 from emocal_rl.evaluate.contrasts import METRICS, contrasts, pooled
-from emocal_rl.evaluate.intervals import Resampler, interval
+from emocal_rl.evaluate.intervals import interval
 from emocal_rl.evaluate.measure import MEASURES
 from emocal_rl.evaluate.records import Records
+from emocal_rl.evaluate.resample import Resampler
 from emocal_rl.evaluate.run_files import RunFiles, dig, read_run, split_label
 from emocal_rl.evaluate.systems import fitted, recalibrated
 

@@ -20,10 +20,10 @@ from emocal_rl.evaluate.bounds import bayes_sample
 from emocal_rl.evaluate.cells import Sample
 from emocal_rl.evaluate.compare import Difference, delong, mcnemar, paired
 from emocal_rl.evaluate.findings import between, number
-from emocal_rl.evaluate.intervals import Resampler
 from emocal_rl.evaluate.markup import document, figure, headline, paragraphs, text
 from emocal_rl.evaluate.page import file_name
 from emocal_rl.evaluate.records import Records
+from emocal_rl.evaluate.resample import Resampler
 from emocal_rl.evaluate.run_files import split_label
 from emocal_rl.evaluate.seeds import Entry
 from emocal_rl.evaluate.systems import System, evaluated

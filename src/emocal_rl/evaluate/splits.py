@@ -11,9 +11,9 @@ from emocal_rl.evaluate.cells import Ints, Sample
 from emocal_rl.evaluate.compare import COMPARED, Difference, paired, share_closed
 from emocal_rl.evaluate.disagreement import of_records
 from emocal_rl.evaluate.distributions import split_distributions
-from emocal_rl.evaluate.intervals import Resampler
 from emocal_rl.evaluate.measure import Metric
 from emocal_rl.evaluate.records import Records
+from emocal_rl.evaluate.resample import Resampler
 from emocal_rl.evaluate.run_files import RunFiles, split_label
 from emocal_rl.evaluate.selective import threshold_table
 from emocal_rl.evaluate.systems import (
