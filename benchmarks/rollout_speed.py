@@ -30,7 +30,8 @@ from pathlib import Path
 from typing import Any
 
 from emocal_rl import environment, files
-from emocal_rl.models.load import TINY, load
+from emocal_rl.models.load import load
+from emocal_rl.models.sources import TINY
 
 RESULTS = Path(__file__).parent / "results" / "rollout_speed.json"
 ENGINES = {

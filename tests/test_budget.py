@@ -9,7 +9,7 @@ import pytest
 from emocal_rl import budget, preflight
 from emocal_rl import recipe as recipes
 from emocal_rl.errors import UserError
-from emocal_rl.models.load import TINY
+from emocal_rl.models.sources import TINY
 
 TREE: dict[str, Any] = {
     "name": "demo", "algorithm": "grpo", "split": "stage_three", "format": "emocaliber",

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from emocal_rl import verbs_serve
-from emocal_rl.models.load import TINY
+from emocal_rl.models.sources import TINY
 from emocal_rl.train.vllm_guard import MIDDLEWARE, KeyForAll
 from emocal_rl.train.vllm_worker import EXTENSION
 

@@ -86,7 +86,7 @@ def memory(recipe: Recipe, stage: Stage, gpu: bool) -> str:
 
 def parameters(model: str) -> int | None:
     """Number of weights in a model folder's safetensors files, read from their headers; None where there is none."""
-    from emocal_rl.models.load import source
+    from emocal_rl.models.sources import source
 
     try:
         files = sorted(Path(source(model)).glob("*.safetensors"))

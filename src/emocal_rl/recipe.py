@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from emocal_rl import recipe_errors, recipe_source, yaml_load
+from emocal_rl import recipe_errors, recipe_sense, recipe_source, yaml_load
 from emocal_rl.errors import UserError
 from emocal_rl.recipe_blocks import (
     CalibrationSchedule,
@@ -140,7 +140,7 @@ def load(name_or_path: str, overrides: Sequence[str | recipe_source.Override] = 
 
 def from_tree(tree: Any, where: recipe_errors.Where = recipe_errors.nowhere) -> Recipe:
     """A recipe from plain data; `where` gives the file and line of a key for the error lines."""
-    problems = recipe_errors.sense(tree, where)
+    problems = recipe_sense.problems(tree, where)
     try:
         recipe = Recipe.model_validate(tree)
     except ValidationError as error:

@@ -10,22 +10,21 @@ figures/ metrics.json report.html
 logs/             attempt-N.log; a resume starts the next one
 """
 
-import json
 import logging
 import sys
 import time
 import traceback
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from emocal_rl import checkpoints, environment, files
+from emocal_rl import checkpoints, files
 from emocal_rl import recipe as recipes
 from emocal_rl.errors import UserError
-from emocal_rl.suggest import did_you_mean
+from emocal_rl.run_info import changed_versions, new_info, now, read_info, runs_on
 
 NEEDED_BYTES = 300e6  # checkpoints, models and records of a run of the embedded data, with room to spare
 _LOGGERS = ("", "transformers")  # transformers keeps its messages from the root logger
@@ -78,7 +77,7 @@ class Run:
             path.mkdir(parents=True, exist_ok=True)
         lock = files.Lock(path / ".lock", lambda pid: _busy(path, pid))
         files.write_text(path / "recipe.yaml", recipes.dump(recipe))
-        run = cls(path, recipe, _new_info(recipe, command), lock)
+        run = cls(path, recipe, new_info(recipe, command), lock)
         run._save()
         return run
 
@@ -91,13 +90,9 @@ class Run:
             raise UserError(f"{path} is finished already; its report is {path / 'report.html'}")
         lock = files.Lock(path / ".lock", lambda pid: _busy(path, pid))
         run = cls(path, recipes.load(str(path / "recipe.yaml")), info, lock)
-        now = environment.versions()
-        for name in sorted(info["versions"].keys() | now.keys()):
-            before, after = info["versions"].get(name, "absent"), now.get(name, "absent")
-            if before != after:
-                run.warnings.append(f"{name} was {before} when the run started and is {after} now; results may differ")
-        run.info |= {"versions": now, "git": environment.git_state(), "device": environment.device()}
-        run.info |= {"status": "running", "ended": None}
+        here = runs_on()
+        run.warnings += changed_versions(info["versions"], here["versions"])
+        run.info |= {**here, "status": "running", "ended": None}
         run._save()
         return run
 
@@ -159,7 +154,7 @@ class Run:
     def close(self, status: str) -> None:
         """Note how the run ended (done, interrupted, failed) and let go of the directory."""
         try:
-            self.update(status=status, ended=_now())
+            self.update(status=status, ended=now())
         finally:
             self.release()
 
@@ -228,29 +223,9 @@ class Follower(Run):
         pass
 
 
-def read_info(path: Path) -> dict[str, Any]:
-    """The content of a run directory's run.json; a `UserError` when `path` is not a run directory."""
-    if not path.is_dir():
-        near = [str(entry) for entry in path.parent.glob("*") if (entry / "run.json").exists()]
-        raise UserError(f"no run directory {path}{did_you_mean(str(path), near, what='there are', most=6)}")
-    if not (path / "run.json").is_file() or not (path / "recipe.yaml").is_file():
-        raise UserError(f"{path} is not a run directory (it has no run.json and recipe.yaml)")
-    try:
-        info = json.loads((path / "run.json").read_text(encoding="utf-8"))
-    except ValueError:
-        info = None
-    if not isinstance(info, dict) or not {"status", "stages", "versions"} <= info.keys():
-        raise UserError(f"{path / 'run.json'} is damaged; start a new run")
-    return info
-
-
 def resume_command(path: Path) -> str:
     """The command that continues a run."""
     return f"emocal-rl train --resume {path}"
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _default_path(name: str) -> Path:
@@ -271,21 +246,3 @@ def _exists(path: Path) -> str:
 
 def _busy(path: Path, pid: str) -> str:
     return f"{path} is in use by process {pid}; wait for it to end, or stop it, before resuming"
-
-
-def _new_info(recipe: recipes.Recipe, command: Sequence[str]) -> dict[str, Any]:
-    return {
-        "command": list(command),
-        "started": _now(),
-        "ended": None,
-        "status": "running",
-        "versions": environment.versions(),
-        "git": environment.git_state(),
-        "device": environment.device(),
-        "seed": recipe.seed,
-        "stages": [
-            {"name": stage.name, "algorithm": stage.algorithm, "status": "pending", "seconds": None}
-            for stage in recipe.stages
-        ],
-        "bounds": {},
-    }

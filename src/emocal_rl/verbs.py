@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 from emocal_rl import launch, recipe_source
 from emocal_rl import recipe as recipe_module
 from emocal_rl.errors import UserError
-from emocal_rl.run import Follower, Run, read_info, resume_command
+from emocal_rl.run import Follower, Run, resume_command
+from emocal_rl.run_info import read_info
 from emocal_rl.suggest import did_you_mean
 
 # train

@@ -45,11 +45,12 @@ def score(args: Namespace) -> None:
         raise UserError("score: --report needs --out DIR to write to")
     from emocal_rl.evaluate import score as scoring
     from emocal_rl.evaluate.saved import read_saved
+    from emocal_rl.evaluate.score_lines import lines
 
     terms = _terms(args.terms) or scoring.DEFAULT_TERMS
     options = {"resamples": args.resamples, "seed": args.seed}
     report = scoring.score(read_saved(Path(args.file)), terms, args.format or "emocaliber", args.grader, **options)
-    print("\n".join(scoring.lines(report)))
+    print("\n".join(lines(report)))
     if args.out:
         scoring.write(report, Path(args.out))
         print(f"written: {Path(args.out) / 'records.jsonl'} and metrics.json")

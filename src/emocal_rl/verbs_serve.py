@@ -55,7 +55,7 @@ def serve_command(model: str, host: str, port: int, options: Mapping[str, Any], 
     >>> serve_command("folder", "127.0.0.1", 8000, {"max_model_len": 256}, gpu=True)[:6]
     ['vllm', 'serve', 'folder', '--host', '127.0.0.1', '--port']
     """
-    from emocal_rl.models.load import source
+    from emocal_rl.models.sources import source
     from emocal_rl.train.vllm_guard import MIDDLEWARE
     from emocal_rl.train.vllm_worker import EXTENSION
 

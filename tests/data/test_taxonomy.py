@@ -4,9 +4,8 @@ import itertools
 
 import pytest
 
-from emocal_rl.data.taxonomy import TASKS, TAXONOMIES, answers, project, taxonomy, translate, with_labels
+from emocal_rl.data.taxonomy import TAXONOMIES, answers, project, taxonomy, translate, with_labels
 from emocal_rl.errors import UserError
-from emocal_rl.evaluate.vecbench import ROWS
 
 SIZES = {"mikels8": 8, "webemo25": 25, "webemo7": 7, "parrott6": 6, "ekman6": 6, "ekman7": 7, "polarity": 2}
 
@@ -111,8 +110,3 @@ def test_a_taxonomy_by_its_labels():
         with_labels(["irritability" if x == "irritabilty" else x for x in TAXONOMIES["webemo25"].labels]).name
         == "webemo25"
     )
-
-
-def test_vecbenchs_tasks_have_as_many_labels_as_their_names_say():
-    assert TASKS.keys() == ROWS.keys()
-    assert all(len(TAXONOMIES[name].labels) == int(task.rpartition("-")[2]) for task, name in TASKS.items())

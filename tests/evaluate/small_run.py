@@ -12,7 +12,7 @@ from emocal_rl import files, recipe
 from emocal_rl.data import emoji
 from emocal_rl.evaluate.engines import Completion, Decoding, Request
 from emocal_rl.evaluate.generate import records
-from emocal_rl.models.load import TINY
+from emocal_rl.models.sources import TINY
 from emocal_rl.rewards import FORMATS, Reward
 
 PARTS = dict.fromkeys(("element", "human", "context", "interaction", "analysis"), "seen")

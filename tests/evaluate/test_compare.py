@@ -9,8 +9,8 @@ from sklearn.metrics import roc_auc_score
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate.cells import Sample
 from emocal_rl.evaluate.compare import delong, exchanged, mcnemar, paired, pooled_replicates, share_closed, verdict
-from emocal_rl.evaluate.intervals import Resampler
 from emocal_rl.evaluate.metrics import auroc, brier
+from emocal_rl.evaluate.resample import Resampler
 
 
 def pair(seed: int, shift: float, n: int = 240) -> tuple[Sample, Sample, Resampler]:

@@ -25,7 +25,7 @@ import {module}
         ("emocal_rl.evaluate.metrics", {"torch", "transformers", "matplotlib", "sklearn", "pandas", "pydantic"}),
         ("emocal_rl.evaluate.intervals", {"torch", "transformers", "matplotlib", "sklearn", "pandas", "pydantic"}),
         ("emocal_rl.evaluate.recalibrate", {"torch", "transformers", "matplotlib", "sklearn", "pandas", "pydantic"}),
-        ("emocal_rl.evaluate.score", {"torch", "transformers", "trl", "matplotlib", "sklearn", "pandas"}),
+        ("emocal_rl.evaluate.score_lines", {"torch", "transformers", "trl", "matplotlib", "sklearn", "pandas"}),
         ("emocal_rl.evaluate.report", {"torch", "transformers", "trl", "sklearn", "pandas"}),
     ],
 )

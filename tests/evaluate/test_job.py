@@ -16,7 +16,7 @@ from emocal_rl.errors import UserError
 from emocal_rl.evaluate.checkpoint import Checkpoint, find_checkpoint
 from emocal_rl.evaluate.engines import Decoding
 from emocal_rl.evaluate.job import Job, job_recipe, run_job
-from emocal_rl.evaluate.records import read_run
+from emocal_rl.evaluate.run_files import read_run
 
 SHORT = ("--limit", "4", "--max-new-tokens", "8", "--resamples", "20")
 

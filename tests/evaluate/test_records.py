@@ -11,7 +11,7 @@ import pytest
 
 from emocal_rl import files
 from emocal_rl.errors import UserError
-from emocal_rl.evaluate.records import read_records, read_run
+from emocal_rl.evaluate.records import read_records
 
 
 def line(**changes: Any) -> str:
@@ -55,34 +55,6 @@ def test_broken_lines_are_named(tmp_path: Path) -> None:
         assert rows[name].correct == 0.0
     assert (rows["fault"].confidence, rows["fault"].correct) == (None, 0.0)
     assert found.votes is None
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (None, "not a run directory (no run.json in it)"),
-        ("{", "not valid JSON"),
-        ("[]", "expected a JSON object, found list"),
-        ("{}", "no evaluation records in"),
-    ],
-)
-def test_a_directory_without_a_run_is_one_clear_line(tmp_path: Path, content: str | None, said: str) -> None:
-    if content is not None:
-        (tmp_path / "run.json").write_text(content)
-    with pytest.raises(UserError) as problem:
-        read_run(tmp_path)
-    assert said in str(problem.value)
-    assert "\n" not in str(problem.value)
-
-
-def test_stage_names_may_hold_dashes(tmp_path: Path) -> None:
-    (tmp_path / "records").mkdir()
-    (tmp_path / "run.json").write_text(json.dumps({"stages": [{"name": "warm-up"}, {"name": "rl"}]}))
-    for name in ("warm-up-unseen_style", "rl-unseen_style", "other-thing-validation"):
-        (tmp_path / "records" / f"{name}.jsonl").write_text(line())
-    run = read_run(tmp_path)
-    assert set(run.records) == {("warm-up", "unseen_style"), ("rl", "unseen_style"), ("other-thing", "validation")}
-    assert run.splits == ["validation", "unseen_style"]
 
 
 def test_one_reader_with_two_policies(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, roc_auc_score
 
+from emocal_rl.data.taxonomy import TAXONOMIES
+from emocal_rl.data.vecbench import TASKS
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate import vecbench as reading
 from emocal_rl.evaluate.vecbench import GROUP_OF, GROUPS, ROWS, Item, read_items
@@ -71,6 +73,11 @@ def test_tasks_and_groups_are_whole() -> None:
     assert {name: sum(ROWS[t] for t in tasks) for name, tasks in GROUPS.items()} == {
         "ID VER": 4000, "ID VSA": 2000, "OOD VER": 2035,
     }  # fmt: skip
+
+
+def test_tasks_have_as_many_labels_as_their_names_say() -> None:
+    assert TASKS.keys() == ROWS.keys()
+    assert all(len(TAXONOMIES[name].labels) == int(task.rpartition("-")[2]) for task, name in TASKS.items())
 
 
 @pytest.mark.parametrize(

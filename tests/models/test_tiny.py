@@ -6,7 +6,7 @@ import pytest
 from emocal_rl.data import emoji
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate.generate import complete
-from emocal_rl.models import load, tiny
+from emocal_rl.models import load, sources, tiny
 from emocal_rl.rewards import FORMATS
 
 FORM = FORMATS["emocaliber"]
@@ -26,7 +26,7 @@ def rows():
 def test_size(loaded):
     model, _ = loaded
     assert 1e6 < sum(p.numel() for p in model.parameters()) < 4e6
-    assert sum(path.stat().st_size for path in load.TINY.iterdir()) < 5e6
+    assert sum(path.stat().st_size for path in sources.TINY.iterdir()) < 5e6
 
 
 def test_every_tag_and_every_digit_is_one_token(loaded):

@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from emocal_rl.errors import UserError
+from emocal_rl.models import freeze, lora
 from emocal_rl.models import load as loading
-from emocal_rl.models import lora
 from emocal_rl.recipe_blocks import Lora
 
 QWEN_VL, QWEN = "Qwen/Qwen2.5-VL-7B-Instruct", "Qwen/Qwen2.5-7B"
@@ -45,11 +45,11 @@ def test_its_placeholders_are_never_written(family):
 
 def test_freezing_the_tower_leaves_the_merger_to_its_own_switch(family):
     model, _ = loading.load(family(QWEN_VL))
-    loading.freeze_vision(model)
+    freeze.freeze_vision(model)
     assert {
         name.split(".")[2] for name, p in model.model.visual.named_parameters("model.visual") if p.requires_grad
     } == {"merger"}
-    loading.freeze_aligner(model)
+    freeze.freeze_aligner(model)
     assert not any(p.requires_grad for p in model.model.visual.parameters())
     assert all(p.requires_grad for p in model.model.language_model.parameters())
 
@@ -61,7 +61,7 @@ def test_a_model_without_eyes(family):
     assert loading.tokenizer_of(processor) is processor
     assert loading.image_token_ids(model, processor) == []
     with pytest.raises(UserError, match="freeze_aligner: Qwen2ForCausalLM has no aligner; set freeze_aligner: false"):
-        loading.freeze_aligner(model)
+        freeze.freeze_aligner(model)
 
 
 def test_pixel_limits_that_cannot_be(family):

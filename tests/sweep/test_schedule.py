@@ -12,7 +12,8 @@ import pytest
 from emocal_rl import files
 from emocal_rl import recipe as recipes
 from emocal_rl.errors import UserError
-from emocal_rl.run import Run, read_info
+from emocal_rl.run import Run
+from emocal_rl.run_info import read_info
 from emocal_rl.sweep import spec
 from emocal_rl.sweep.board import board, progress
 from emocal_rl.sweep.command import Options, chosen, run_sweep

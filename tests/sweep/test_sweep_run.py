@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from small import gone, pid_of, start, statuses, until, write
 
-from emocal_rl.run import read_info
+from emocal_rl.run_info import read_info
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from emocal_rl.data.load import DataSet
 from emocal_rl.data.pictures import content, open_picture, parallel
 from emocal_rl.data.rows import Row, bounds_of, ordinal
 from emocal_rl.data.splits import STAGES, TRAIN
-from emocal_rl.data.taxonomy import TASKS
+from emocal_rl.data.vecbench import TASKS
 from emocal_rl.errors import UserError
 
 Tick = Callable[[int], object]

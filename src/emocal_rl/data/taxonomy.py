@@ -153,26 +153,6 @@ TAXONOMIES: Mapping[str, Taxonomy] = MappingProxyType(
 """Every taxonomy by name."""
 
 
-TASKS: Mapping[str, str] = MappingProxyType(
-    {
-        "EmoSet-8": "mikels8", "FI-8": "mikels8", "WebEmo-7": "webemo7", "WebEmo-25": "webemo25", "FI-2": "polarity",
-        "WebEmo-2": "polarity", "UnbiasedEmo-6": "parrott6", "Abstract-8": "mikels8", "Artphoto-8": "mikels8",
-    }
-)  # fmt: skip
-"""Tasks of VECBench (Wu et al., arXiv 2512.15528, 2025) -> taxonomy."""
-
-_TASK_OF = {task.lower(): task for task in TASKS} | {"unbaisedemo-6": "UnbiasedEmo-6", "emoset": "EmoSet-8"}
-
-
-def task_name(name: object) -> str | None:
-    """A task as VECBench writes it, or None.
-
-    >>> task_name("unbaisedemo-6"), task_name("FI-8"), task_name("MNIST")
-    ('UnbiasedEmo-6', 'FI-8', None)
-    """
-    return _TASK_OF.get(str(name).strip().lower())
-
-
 @dataclass(frozen=True)
 class Translation:
     """How labels of one taxonomy read in another: label -> label there; absent where there is no counterpart."""

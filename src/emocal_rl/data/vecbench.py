@@ -7,15 +7,16 @@ reasoning, answer and, in stage two, a confidence.
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from emocal_rl.data import jsonl
 from emocal_rl.data.chat import other_names
 from emocal_rl.data.rows import Row
 from emocal_rl.data.spec import DataSpec, excluded, question_for
 from emocal_rl.data.splits import STAGES, TRAIN, named, with_stages
-from emocal_rl.data.taxonomy import TASKS, TAXONOMIES, task_name
+from emocal_rl.data.taxonomy import TAXONOMIES
 from emocal_rl.data.trees import MISSING, SHOWN, Tree
 from emocal_rl.errors import UserError
 
@@ -25,6 +26,25 @@ TEST_FILE = "test_8k.jsonl"
 OTHER = "rows of other tasks are left out"
 
 Splits = dict[str, Sequence[Row]]
+
+TASKS: Mapping[str, str] = MappingProxyType(
+    {
+        "EmoSet-8": "mikels8", "FI-8": "mikels8", "WebEmo-7": "webemo7", "WebEmo-25": "webemo25", "FI-2": "polarity",
+        "WebEmo-2": "polarity", "UnbiasedEmo-6": "parrott6", "Abstract-8": "mikels8", "Artphoto-8": "mikels8",
+    }
+)  # fmt: skip
+"""Tasks of VECBench -> taxonomy."""
+
+_TASK_OF = {task.lower(): task for task in TASKS} | {"unbaisedemo-6": "UnbiasedEmo-6", "emoset": "EmoSet-8"}
+
+
+def task_name(name: object) -> str | None:
+    """A task as VECBench writes it, or None.
+
+    >>> task_name("unbaisedemo-6"), task_name("FI-8"), task_name("MNIST")
+    ('UnbiasedEmo-6', 'FI-8', None)
+    """
+    return _TASK_OF.get(str(name).strip().lower())
 
 
 def load(spec: DataSpec) -> tuple[Splits, list[str]]:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from emocal_rl.evaluate.cells import Array, Clusters, Ints
-from emocal_rl.evaluate.intervals import Resampler, interval
+from emocal_rl.evaluate.intervals import interval
 from emocal_rl.evaluate.labels import f1
 from emocal_rl.evaluate.measure import Metric
+from emocal_rl.evaluate.resample import Resampler
 
 DEFINITIONS = {
     "f1_macro": "macro f1/mean over all labels, unreadable = a miss of its label",

@@ -10,7 +10,7 @@ from emocal_rl import recipe as recipes
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate.model_card import read_asked
 from emocal_rl.rewards import FORMATS
-from emocal_rl.run import read_info
+from emocal_rl.run_info import read_info
 from emocal_rl.suggest import did_you_mean
 
 

@@ -16,8 +16,9 @@ from scipy.stats import binomtest, norm, rankdata
 
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate.cells import Array, Sample, as_confidence, as_correct
-from emocal_rl.evaluate.intervals import Resampler, interval
+from emocal_rl.evaluate.intervals import interval
 from emocal_rl.evaluate.measure import MEASURES
+from emocal_rl.evaluate.resample import Resampler
 
 COMPARED = ("brier", "ece_10", "smece", "auroc", "accuracy", "augrc", "nll", "overconfidence", "parse_rate")
 """Metrics that are compared between systems."""

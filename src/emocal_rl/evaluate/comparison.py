@@ -34,7 +34,7 @@ def compare_runs(
     count = resamples_of(runs) if resamples is None else resamples
     if labels is None and any(e.files.before is None for e in runs):
         return side_by_side(runs, output, count)
-    splits = [s for s in runs[0].files.splits if all(s != e.fit_split for e in runs)]
+    splits = [s for s in runs[0].files.splits if all(s != e.files.fit_split for e in runs)]
     results = {s: r for s in splits if (r := split_result(runs, s, count)) is not None}
     if not results:
         raise UserError(

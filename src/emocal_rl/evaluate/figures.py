@@ -12,9 +12,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from emocal_rl.evaluate.analysis import Analysis, SplitResult, split_label
+from emocal_rl.evaluate.analysis import Analysis
 from emocal_rl.evaluate.reliability import band, corp_step, curve, histogram, points, scoreboard, square
+from emocal_rl.evaluate.run_files import split_label
 from emocal_rl.evaluate.selective import risk_coverage
+from emocal_rl.evaluate.splits import SplitResult
 from emocal_rl.evaluate.systems import System
 from emocal_rl.evaluate.theme import (
     AFTER,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from emocal_rl.evaluate.analysis import Analysis, SplitResult, split_label
+from emocal_rl.evaluate.analysis import Analysis
 from emocal_rl.evaluate.compare import Difference
+from emocal_rl.evaluate.run_files import split_label
+from emocal_rl.evaluate.splits import SplitResult
 from emocal_rl.evaluate.systems import calibrator_label
 
 NAMES = {"brier": "Brier", "auroc": "AUROC", "ece_10": "ECE", "accuracy": "accuracy"}

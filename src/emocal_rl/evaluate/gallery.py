@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from emocal_rl.evaluate.analysis import Analysis, split_label
+from emocal_rl.evaluate.analysis import Analysis
 from emocal_rl.evaluate.records import Record
+from emocal_rl.evaluate.run_files import split_label
 
 PER_GROUP = 8
 RULES = {

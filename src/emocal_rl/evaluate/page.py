@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from emocal_rl.evaluate.analysis import Analysis, SplitResult, split_label
+from emocal_rl.evaluate.analysis import Analysis
 from emocal_rl.evaluate.cards import Pictures, gallery_section
 from emocal_rl.evaluate.findings import number
 from emocal_rl.evaluate.gallery import Gallery
 from emocal_rl.evaluate.intervals import measured
 from emocal_rl.evaluate.markup import document, figure, headline, paragraphs, text
-from emocal_rl.evaluate.records import RunFiles
+from emocal_rl.evaluate.run_files import RunFiles, split_label
 from emocal_rl.evaluate.selective import threshold_table
+from emocal_rl.evaluate.splits import SplitResult
 from emocal_rl.evaluate.steps import in_words, step_seconds
 from emocal_rl.evaluate.systems import BY_TASK
 from emocal_rl.evaluate.tables import (

@@ -1,8 +1,7 @@
-"""Reading what a run left on disk: records, training log, run facts. Nothing is dropped without being counted."""
+"""Reading a records file: the scored replies of a stage on a split. Nothing is dropped without being counted."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from emocal_rl import files
-from emocal_rl.errors import UserError
 from emocal_rl.evaluate.cells import Ints, Sample, numbered
 
 
@@ -195,93 +193,3 @@ def _correct(value: Any, odd: Counter[str]) -> float:
 def _votes(value: Any) -> tuple[float, ...]:
     counts = tuple(_number(v) for v in value) if isinstance(value, Sequence) and not isinstance(value, str) else ()
     return tuple(c for c in counts if c is not None and c >= 0) if None not in counts else ()
-
-
-@dataclass(frozen=True)
-class RunFiles:
-    """Everything of a run directory a report needs."""
-
-    path: Path
-    facts: dict[str, Any]
-    recipe_text: str
-    log: list[dict[str, Any]]
-    stages: list[str]
-    splits: list[str]
-    records: dict[tuple[str, str], Records]
-
-    @property
-    def after(self) -> str | None:
-        """The final stage: the last in order that left records."""
-        return next((s for s in reversed(self.stages) if any(k[0] == s for k in self.records)), None)
-
-    @property
-    def before(self) -> str | None:
-        """The last stage before the final one whose replies state confidences."""
-        if self.after is None:
-            return None
-        earlier = self.stages[: self.stages.index(self.after)]
-        return next((s for s in reversed(earlier) if self._states(s)), None)
-
-    def _states(self, stage: str) -> bool:
-        return any(r.states_confidence for (s, _), r in self.records.items() if s == stage)
-
-    def get(self, stage: str | None, split: str | None) -> Records | None:
-        """Records of a stage on a split, or None."""
-        return self.records.get((stage, split)) if stage and split else None
-
-
-SPLIT_ORDER = ("validation", "unseen_style", "unseen_emoji", "other_domain")
-
-
-def read_run(path: Path) -> RunFiles:
-    """Read a run directory. Raises UserError when it is none or holds no records."""
-    if not (path / "run.json").is_file():
-        raise UserError(f"{path}: not a run directory (no run.json in it); give the directory a `train` command wrote")
-    facts = _json(path / "run.json")
-    stages = [str(s.get("name")) for s in facts.get("stages", []) if isinstance(s, dict) and s.get("name")]
-    records: dict[tuple[str, str], Records] = {}
-    for file in sorted((path / "records").glob("*.jsonl")):
-        stage, split = _stage_and_split(file.stem, stages)
-        stages += [] if stage in stages else [stage]
-        found = read_records(file)
-        if found.rows:
-            records[stage, split] = found
-    if not records:
-        raise UserError(
-            f"{path}: no evaluation records in {path / 'records'}; continue the run: emocal-rl train --resume {path}"
-        )
-    splits = sorted({split for _, split in records}, key=_split_key)
-    log = files.read_jsonl(path / "metrics.jsonl", broken=_pass) if (path / "metrics.jsonl").is_file() else []
-    recipe = path / "recipe.yaml"
-    return RunFiles(
-        path, facts, recipe.read_text(encoding="utf-8") if recipe.is_file() else "", log, stages, splits, records
-    )
-
-
-def _pass(problem: str) -> None:
-    """The training log is only drawn: a line torn by a kill costs one point of a curve."""
-
-
-def _split_key(split: str) -> tuple[int, str]:
-    return (SPLIT_ORDER.index(split) if split in SPLIT_ORDER else len(SPLIT_ORDER), split)
-
-
-def _stage_and_split(stem: str, stages: Sequence[str]) -> tuple[str, str]:
-    """``{stage}-{split}``; a stage's name may itself hold a dash, so known stages are tried first."""
-    for stage in sorted(stages, key=len, reverse=True):
-        if stem.startswith(f"{stage}-"):
-            return stage, stem[len(stage) + 1 :]
-    stage, _, split = stem.rpartition("-")
-    return (stage, split) if stage else (stem, "all")
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as problem:
-        raise UserError(
-            f"{path}: not valid JSON ({problem.msg}, line {problem.lineno}); restore or delete it"
-        ) from None
-    if not isinstance(value, dict):
-        raise UserError(f"{path}: expected a JSON object, found {type(value).__name__}")
-    return value

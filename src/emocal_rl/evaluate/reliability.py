@@ -14,7 +14,7 @@ from scipy.stats import norm
 from emocal_rl.evaluate.binning import bin_of, pooled
 from emocal_rl.evaluate.cells import Array, Cells, Ints, Sample, ratio
 from emocal_rl.evaluate.decompose import design_effect, isotonic_fit
-from emocal_rl.evaluate.intervals import Resampler
+from emocal_rl.evaluate.resample import Resampler
 from emocal_rl.evaluate.theme import COLOURS, INK, MARKERS, MUTED, PAPER, RULE, grid
 
 MOST_VALUES, CLOSEST = 12, 0.04

@@ -14,7 +14,7 @@ from emocal_rl.evaluate.comparison import compare_runs, comparison_lines
 from emocal_rl.evaluate.findings import headline, sentences
 from emocal_rl.evaluate.gallery import Gallery, gallery
 from emocal_rl.evaluate.page import file_name, page
-from emocal_rl.evaluate.records import read_run
+from emocal_rl.evaluate.run_files import read_run
 from emocal_rl.evaluate.steps import step_seconds
 from emocal_rl.evaluate.tables import summary_lines
 

@@ -14,7 +14,6 @@ from emocal_rl import files
 from emocal_rl.evaluate.answers import f1_metrics
 from emocal_rl.evaluate.cells import Ints, Sample, grouped, numbered
 from emocal_rl.evaluate.distributions import bounds_of, distances, metrics_of
-from emocal_rl.evaluate.findings import between, number
 from emocal_rl.evaluate.intervals import headline, share
 from emocal_rl.evaluate.measure import Metric
 from emocal_rl.evaluate.saved import Saved, SavedRow
@@ -218,40 +217,3 @@ def record_of(row: SavedRow, scored: Scored) -> dict[str, Any]:
     """A scored row with its id and target, as record files hold it."""
     named = {"task": row.task} if row.task else {}
     return {"id": row.id, "cluster": row.cluster, **named, **row.target, **scored.record()}
-
-
-def lines(report: Report) -> list[str]:
-    """What the terminal shows: every metric with its interval, rows and definition, then parts, faults, oddities."""
-    found = _metric_lines(report.metrics)
-    means = "  ".join(f"{name} {number(value)}" for name, value in report.means.items())
-    found += [f"reward, mean over {len(report.scored)} rows: {means}"]
-    if report.distributions:
-        found += ["", "stated distributions:", *_metric_lines(report.distributions["stated"])]
-        bound = "  ".join(f"{name} {number(m.value)}" for name, m in report.distributions["bound"].items())
-        found += [f"the votes themselves, stated, would have {bound}"]
-    if report.parts:
-        found += ["", *_part_lines(report.parts)]
-    found += [f"fault: {count} x {name}" for name, count in report.faults.items()]
-    found += [f"odd: {count} {what}" for what, count in report.saved.oddities.items()]
-    return found + [f"note: {note}" for note in report.notes]
-
-
-def _metric_lines(metrics: Mapping[str, Metric]) -> list[str]:
-    wide = max(len(name) for name in metrics) + 2
-    return [
-        f"{name:<{wide}}{number(m.value):>8}  {between(m.low, m.high):<18}  n={m.n:<7} {m.definition}"
-        for name, m in metrics.items()
-    ]
-
-
-COLUMNS = ("accuracy", "brier", "auroc", "ece_10", "parse_rate")
-
-
-def _part_lines(parts: Mapping[str, Mapping[str, Metric]]) -> list[str]:
-    wide = max(len(name) for name in parts) + 2
-    head = " " * wide + f"{'rows':>8}" + "".join(f"{name:>12}" for name in COLUMNS)
-    rows = [
-        f"{part:<{wide}}{found['accuracy'].n:>8}" + "".join(f"{number(found[name].value):>12}" for name in COLUMNS)
-        for part, found in parts.items()
-    ]
-    return [head, *rows]

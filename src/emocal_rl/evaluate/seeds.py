@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 
 from emocal_rl.errors import UserError
-from emocal_rl.evaluate.analysis import dig, fitting_split, recipe_of, split_label
 from emocal_rl.evaluate.bounds import bayes_sample
 from emocal_rl.evaluate.cells import Array, Sample
 from emocal_rl.evaluate.compare import Difference, paired
 from emocal_rl.evaluate.contrasts import METRICS, contrasts, pooled
-from emocal_rl.evaluate.intervals import Resampler, interval
+from emocal_rl.evaluate.intervals import interval
 from emocal_rl.evaluate.measure import MEASURES
-from emocal_rl.evaluate.records import Records, RunFiles, read_run
+from emocal_rl.evaluate.records import Records
+from emocal_rl.evaluate.resample import Resampler
+from emocal_rl.evaluate.run_files import RunFiles, dig, read_run, split_label
 from emocal_rl.evaluate.systems import fitted, recalibrated
 
 RIVALS = {"before+constant": "constant base rate", "before+isotonic": "before, isotonic"}
@@ -32,7 +33,6 @@ class Entry:
     variant: str
     seed: Any
     files: RunFiles
-    fit_split: str | None
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,11 @@ def entries(run_dirs: Sequence[Path], labels: Sequence[str] | None = None) -> li
     if len(paths) < 2 or len({p.resolve() for p in paths}) < len(paths):
         raise UserError("a comparison needs at least two different run directories")
     runs = [read_run(p) for p in paths]
-    recipes = [recipe_of(run.recipe_text) for run in runs]
-    labels = variants(recipes) if labels is None else labels
+    labels = variants([run.recipe for run in runs]) if labels is None else labels
     names = _names(paths)
     return [
-        Entry(name, label, run.facts.get("seed", recipe.get("seed")), run, fitting_split(run, recipe))
-        for name, label, run, recipe in zip(names, labels, runs, recipes, strict=True)
+        Entry(name, label, run.facts.get("seed", run.recipe.get("seed")), run)
+        for name, label, run in zip(names, labels, runs, strict=True)
     ]
 
 
@@ -133,7 +132,7 @@ def measured(entry: Entry, split: str, ids: Sequence[str], resampler: Resampler)
 def _samples(entry: Entry, before: Records, after: Records) -> dict[str, Sample]:
     samples = {"before": before.sample, "after": after.sample}
     names = [rival.partition("+")[2] for rival in RIVALS]
-    fits = fitted(entry.files.get(entry.files.before, entry.fit_split), names)
+    fits = fitted(entry.files.get(entry.files.before, entry.files.fit_split), names)
     samples |= {f"before+{name}": recalibrated(fits[name], before) for name in names if name in fits}
     if after.votes is not None:
         samples["bayes"] = bayes_sample(after.votes)
@@ -166,7 +165,7 @@ def _pooled_difference(runs: Sequence[Measured], rival: str, metric: str) -> dic
 
 def resamples_of(runs: Sequence[Entry]) -> int:
     """The recipes' number of bootstrap resamples (that of the first run), else 2000."""
-    count = dig(recipe_of(runs[0].files.recipe_text), "evaluation", "bootstrap")
+    count = dig(runs[0].files.recipe, "evaluation", "bootstrap")
     return count if isinstance(count, int) else 2000
 
 

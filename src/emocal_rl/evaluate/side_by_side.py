@@ -16,15 +16,15 @@ from matplotlib.axes import Axes
 
 from emocal_rl import files
 from emocal_rl.errors import UserError
-from emocal_rl.evaluate.analysis import split_label
 from emocal_rl.evaluate.bounds import bayes_sample
 from emocal_rl.evaluate.cells import Sample
 from emocal_rl.evaluate.compare import Difference, delong, mcnemar, paired
 from emocal_rl.evaluate.findings import between, number
-from emocal_rl.evaluate.intervals import Resampler
 from emocal_rl.evaluate.markup import document, figure, headline, paragraphs, text
 from emocal_rl.evaluate.page import file_name
 from emocal_rl.evaluate.records import Records
+from emocal_rl.evaluate.resample import Resampler
+from emocal_rl.evaluate.run_files import split_label
 from emocal_rl.evaluate.seeds import Entry
 from emocal_rl.evaluate.systems import System, evaluated
 from emocal_rl.evaluate.tables import LABELS, MORE, SCORE, change_table, shown, system_table
@@ -86,7 +86,7 @@ def side_by_side(runs: Sequence[Entry], output: Path, resamples: int = 2000) -> 
 
     Raises UserError when there is no row that all were evaluated on.
     """
-    splits = [s for s in runs[0].files.splits if all(s != e.fit_split for e in runs)]
+    splits = [s for s in runs[0].files.splits if all(s != e.files.fit_split for e in runs)]
     found = {s: r for s in splits if (r := _split(runs, s, resamples)) is not None}
     if not found:
         raise UserError("these evaluations share no rows; evaluate them on the same data and splits")

@@ -11,11 +11,12 @@ import numpy as np
 from emocal_rl.evaluate.answers import f1_metrics
 from emocal_rl.evaluate.bounds import annotator, bayes_sample, crowd_sample
 from emocal_rl.evaluate.cells import Array, Ints, Sample, grouped
-from emocal_rl.evaluate.intervals import Resampler, floors, measured, smooth_floors
+from emocal_rl.evaluate.intervals import floors, measured, smooth_floors
 from emocal_rl.evaluate.measure import MEASURES, Metric
 from emocal_rl.evaluate.metrics import HEADLINE, consistency
 from emocal_rl.evaluate.recalibrate import ByTask, Recalibration, fit_by_task, fit_sample
 from emocal_rl.evaluate.records import Records
+from emocal_rl.evaluate.resample import Resampler
 
 Kind = Literal["bound", "human", "baseline", "before", "posthoc", "after", "stage"]
 

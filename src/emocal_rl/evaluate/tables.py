@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from emocal_rl.evaluate.analysis import SplitResult, split_label
 from emocal_rl.evaluate.compare import Difference
 from emocal_rl.evaluate.distributions import DEFINITIONS
 from emocal_rl.evaluate.findings import between, number, percent
 from emocal_rl.evaluate.markup import text
 from emocal_rl.evaluate.measure import Metric
+from emocal_rl.evaluate.run_files import split_label
+from emocal_rl.evaluate.splits import SplitResult
 from emocal_rl.evaluate.systems import System, calibrator_label
 
 LABELS = {

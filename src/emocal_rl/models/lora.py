@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emocal_rl.errors import UserError
-from emocal_rl.models.load import aligner_of, load
+from emocal_rl.models.freeze import aligner_of
+from emocal_rl.models.load import load
 
 if TYPE_CHECKING:
     from emocal_rl.recipe_blocks import Lora

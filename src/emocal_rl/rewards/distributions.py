@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike
 
 from emocal_rl.errors import UserError
 from emocal_rl.rewards.rules.checks import clip
-from emocal_rl.rewards.rules.core import Array, Bound, Declaration, Declared, computed, declaring, shown
+from emocal_rl.rewards.rules.core import Array, Declared, computed, shown
+from emocal_rl.rewards.rules.declare import Bound, Declaration, declaring
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,7 +13,8 @@ from emocal_rl.rewards.distributions import DISTRIBUTION_RULES, DistributionRule
 from emocal_rl.rewards.formats.core import Format
 from emocal_rl.rewards.group_targets import GroupTarget, find_target
 from emocal_rl.rewards.rules.checks import is_number
-from emocal_rl.rewards.rules.core import RULES, Array, Rule, find, hundredths
+from emocal_rl.rewards.rules.core import Array, Rule, hundredths
+from emocal_rl.rewards.rules.declare import RULES, find
 
 Spec = Mapping[str, Any]
 

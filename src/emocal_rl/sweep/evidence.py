@@ -13,7 +13,7 @@ from emocal_rl import files
 from emocal_rl.evaluate.cells import Array
 from emocal_rl.evaluate.curves import series, smooth
 from emocal_rl.recipe import Recipe
-from emocal_rl.run import read_info
+from emocal_rl.run_info import read_info
 
 SHARE = 0.8
 """The threshold of learning speed: this share of what the baseline's rollouts improve in Brier score."""

@@ -13,7 +13,8 @@ from typing import Any
 from emocal_rl import files
 from emocal_rl import recipe as recipes
 from emocal_rl.errors import UserError
-from emocal_rl.run import Run, read_info
+from emocal_rl.run import Run
+from emocal_rl.run_info import read_info
 from emocal_rl.sweep.spec import Plan
 
 _UNBORN = {".lock", "recipe.yaml", ".recipe.yaml.tmp", ".run.json.tmp", "metrics.jsonl", "logs"}

@@ -17,7 +17,8 @@ from emocal_rl.evaluate.checkpoint import Checkpoint
 from emocal_rl.evaluate.engines import Engine
 from emocal_rl.recipe_blocks import Data, Labels
 from emocal_rl.train.answers import EngineAnswers
-from emocal_rl.train.labelers import ASKING, Label, check_new, make_labels
+from emocal_rl.train.label import Label
+from emocal_rl.train.labelers import ASKING, check_new, make_labels
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,12 @@
 """Confidences, or distributions over the labels, to learn in stage two: one strategy a function.
 
-A training target ends in the row's label, so a strategy answers: how sure should one be of this label?  Confidences lie
-in (0, 1) and have two decimals.
+A training target ends in the row's label, so a strategy answers: how sure should one be of this label?
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,38 +16,10 @@ from emocal_rl.data.taxonomy import TAXONOMIES
 from emocal_rl.errors import UserError
 from emocal_rl.rewards import FORMATS, Format, Reply
 from emocal_rl.rewards.targets import aliases_of
+from emocal_rl.train.label import Label, quantised, shares, smoothed
 
 if TYPE_CHECKING:
     from emocal_rl.recipe_blocks import Labels
-
-LOWEST, HIGHEST = 0.01, 0.99
-"""No label asks for certainty, and all can be printed with two decimals."""
-
-
-@dataclass(frozen=True)
-class Label:
-    """The confidence for one row, in [0.01, 0.99], and what it was made of: plain JSON types.
-
-    distribution: the probability of every candidate, for formats that state one; None from strategies without one.
-    """
-
-    confidence: float
-    facts: Mapping[str, Any] = field(default_factory=dict)
-    distribution: Mapping[str, float] | None = None
-
-    def stated(self, states: str) -> float | Mapping[str, float]:
-        """What a format that states a "confidence" or a "distribution" writes.
-
-        Raises:
-            UserError: a distribution is wanted, and the strategy gives none.
-        """
-        if states != "distribution":
-            return self.confidence
-        if self.distribution is None:
-            raise UserError(
-                "labels.strategy: the format states a distribution, which hit_rate and votes give; choose one"
-            )
-        return self.distribution
 
 
 class Answers(Protocol):
@@ -85,38 +55,6 @@ def make_labels(rows: Sequence[Row], answers: Answers | None, labels: Labels) ->
         UserError: what the strategy needs is missing: votes, a confidence in the row, the file or a row in it.
     """
     return STRATEGIES[labels.strategy](rows, answers, labels)
-
-
-def quantised(value: float) -> float:
-    """Two decimals, at least 0.01 and at most 0.99.
-
-    >>> quantised(0.876), quantised(1.0), quantised(0.0)
-    (0.88, 0.99, 0.01)
-    """
-    return min(max(round(value, 2), LOWEST), HIGHEST)
-
-
-def smoothed(hits: float, count: float, pseudo: float) -> float:
-    """(hits + s) / (count + 2 s): the mean of a Beta(s, s) prior after `count` draws.
-
-    >>> smoothed(8, 8, 1.0), smoothed(0, 8, 1.0)
-    (0.9, 0.1)
-    """
-    total = count + 2 * pseudo
-    return (hits + pseudo) / total if total else 0.5
-
-
-def shares(counts: Sequence[float], candidates: Sequence[str], pseudo: float) -> dict[str, float]:
-    """The share of each candidate, `pseudo` counts added to each; all alike where there are no counts at all.
-
-    >>> shares([2, 1], ["a", "b"], 1.0)
-    {'a': 0.6, 'b': 0.4}
-    """
-    total = sum(counts) + pseudo * len(counts)
-    return {
-        name: (count + pseudo) / total if total else 1 / len(counts)
-        for name, count in zip(candidates, counts, strict=True)
-    }
 
 
 @_strategy

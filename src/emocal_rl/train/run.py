@@ -21,7 +21,8 @@ from emocal_rl.evaluate.model_card import write_asked, write_card
 from emocal_rl.evaluate.pictures import picture_of
 from emocal_rl.evaluate.report import write_report
 from emocal_rl.launch import together
-from emocal_rl.models.load import freeze_aligner, freeze_vision, limit_pixels, place, use_threads
+from emocal_rl.models.freeze import freeze_aligner, freeze_vision
+from emocal_rl.models.load import limit_pixels, place, use_threads
 from emocal_rl.models.load import load as load_model
 from emocal_rl.preflight import verdict_of
 from emocal_rl.rewards import FORMATS, Reward

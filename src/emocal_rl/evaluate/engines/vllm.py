@@ -12,8 +12,9 @@ from emocal_rl.data.pictures import decoded
 from emocal_rl.data.prompts import chat
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate.engines.core import Completion, Decoding, Request
-from emocal_rl.models.load import image_token_ids, source
+from emocal_rl.models.load import image_token_ids
 from emocal_rl.models.patches import idefics3_without_torchvision
+from emocal_rl.models.sources import source
 from emocal_rl.rewards import Format
 
 FORBID = -100.0  # logit bias that rules a token out

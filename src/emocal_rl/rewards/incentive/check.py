@@ -11,7 +11,8 @@ from emocal_rl.errors import UserError
 from emocal_rl.rewards.distributions import DistributionRule
 from emocal_rl.rewards.incentive.check_scores import AnyRule, range_problems, scores_problems
 from emocal_rl.rewards.incentive.honesty import best, expected
-from emocal_rl.rewards.rules.core import Array, Declaration, Rule, hundredths
+from emocal_rl.rewards.rules.core import Array, Rule, hundredths
+from emocal_rl.rewards.rules.declare import Declaration
 
 
 def check_rule(rule: AnyRule | Declaration[Rule] | Declaration[DistributionRule]) -> list[str]:

@@ -5,8 +5,9 @@
 -0.25
 """
 
-from emocal_rl.rewards.rules.core import RULES, Declaration, Rule, find, rule
+from emocal_rl.rewards.rules.core import Rule
 from emocal_rl.rewards.rules.decisions import abstention, threshold, winkler
+from emocal_rl.rewards.rules.declare import RULES, Declaration, find, rule
 from emocal_rl.rewards.rules.density import beta, cost_ratio, density, from_density
 from emocal_rl.rewards.rules.improper import (
     centred_stake,

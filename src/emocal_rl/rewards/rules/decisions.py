@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from emocal_rl.rewards.rules.checks import inside
-from emocal_rl.rewards.rules.core import Array, Rule, rule
+from emocal_rl.rewards.rules.core import Array, Rule
+from emocal_rl.rewards.rules.declare import rule
 
 
 @rule(proper=True, strict=False, low=lambda at: -at, high=lambda at: 1 - at)

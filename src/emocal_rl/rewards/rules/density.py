@@ -14,7 +14,8 @@ import numpy as np
 
 from emocal_rl.errors import UserError
 from emocal_rl.rewards.rules.checks import positive
-from emocal_rl.rewards.rules.core import Array, Rule, rule
+from emocal_rl.rewards.rules.core import Array, Rule
+from emocal_rl.rewards.rules.declare import rule
 from emocal_rl.rewards.rules.special import incomplete_beta
 
 

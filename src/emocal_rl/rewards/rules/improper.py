@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from emocal_rl.rewards.rules.checks import clip, inside, positive
-from emocal_rl.rewards.rules.core import Array, Rule, rule
+from emocal_rl.rewards.rules.core import Array, Rule
+from emocal_rl.rewards.rules.declare import rule
 
 
 def _all_or_nothing(p: Array, at: float = 0.5) -> Any:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from emocal_rl.rewards.rules.checks import clip, positive
-from emocal_rl.rewards.rules.core import Array, Rule, rule
+from emocal_rl.rewards.rules.core import Array, Rule
+from emocal_rl.rewards.rules.declare import rule
 
 
 def _clip(c: Array, eps: float) -> Any:

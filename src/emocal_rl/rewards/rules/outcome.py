@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from emocal_rl.rewards.rules.core import Rule, rule
+from emocal_rl.rewards.rules.core import Rule
+from emocal_rl.rewards.rules.declare import rule
 
 
 @rule(proper=False, low=0.0, high=1.0, uses_confidence=False)

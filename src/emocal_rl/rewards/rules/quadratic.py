@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from emocal_rl.rewards.rules.checks import positive
-from emocal_rl.rewards.rules.core import Rule, rule
+from emocal_rl.rewards.rules.core import Rule
+from emocal_rl.rewards.rules.declare import rule
 
 
 @rule(proper=True, low=-1.0, high=0.0)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from emocal_rl.rewards.rules.checks import above_one, positive
-from emocal_rl.rewards.rules.core import Array, Rule, rule
+from emocal_rl.rewards.rules.core import Array, Rule
+from emocal_rl.rewards.rules.declare import rule
 
 
 def _norm(c: Array, order: float = 2.0) -> Any:

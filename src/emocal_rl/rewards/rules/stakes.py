@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from emocal_rl.rewards.rules.checks import positive
-from emocal_rl.rewards.rules.core import Rule, rule
+from emocal_rl.rewards.rules.core import Rule
+from emocal_rl.rewards.rules.declare import rule
 
 
 @rule(proper=False, low=-1.0, high=1.0, elicits=lambda p: np.where(p > 0.5, 1.0, 0.0))

@@ -1,14 +1,12 @@
-"""Loading, and what is left out of training."""
-
 import pytest
 
 from emocal_rl.errors import UserError
-from emocal_rl.models import load
+from emocal_rl.models import freeze, load
 
 
 def test_freezing_stops_the_tower_and_nothing_else():
     model, _ = load.load("tiny")
-    load.freeze_vision(model)
+    freeze.freeze_vision(model)
     learning = {name.split(".")[1] for name, p in model.named_parameters() if p.requires_grad}
     assert learning == {"connector", "text_model"}
     assert not any(p.requires_grad for p in model.model.vision_model.parameters())
@@ -21,4 +19,4 @@ def test_a_text_model_has_no_tower_to_freeze():
     model = LlamaForCausalLM(LlamaConfig(vocab_size=8, **sizes))
     message = "freeze_vision: LlamaForCausalLM has no vision tower; set freeze_vision: false"
     with pytest.raises(UserError, match=message):
-        load.freeze_vision(model)
+        freeze.freeze_vision(model)

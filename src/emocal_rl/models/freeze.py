@@ -1,0 +1,45 @@
+"""Parts of a picture model that training leaves as they are: the vision tower, the aligner."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from emocal_rl.errors import UserError
+
+ALIGNERS = ("connector", "multi_modal_projector", "merger", "deepstack_merger_list", "aligner")
+"""What the families call the layers between the vision tower and the language model."""
+
+
+def aligner_of(model: Any) -> list[Any]:
+    """The layers between the vision tower and the language model; empty for a model without eyes."""
+    return [module for name, module in model.named_modules() if name.rpartition(".")[2] in ALIGNERS]
+
+
+def freeze_vision(model: Any) -> None:
+    """Leave the vision tower as it is in training: it sees drawing styles that the stage's pictures do not show.
+
+    The aligner is not part of it, even where the family's code keeps it inside (Qwen-VL's merger).
+
+    Raises:
+        UserError: the model has no part that transformers knows as its image encoder.
+    """
+    tower = model.get_encoder(modality="image")
+    if tower is model:
+        raise UserError(f"freeze_vision: {type(model).__name__} has no vision tower; set freeze_vision: false")
+    aligning = {id(weight) for part in aligner_of(model) for weight in part.parameters()}
+    for weight in tower.parameters():
+        if id(weight) not in aligning:
+            weight.requires_grad_(False)
+
+
+def freeze_aligner(model: Any) -> None:
+    """Leave the layers between the vision tower and the language model as they are.
+
+    Raises:
+        UserError: the model has none that we know.
+    """
+    parts = aligner_of(model)
+    if not parts:
+        raise UserError(f"freeze_aligner: {type(model).__name__} has no aligner; set freeze_aligner: false")
+    for part in parts:
+        part.requires_grad_(False)

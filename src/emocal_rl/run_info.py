@@ -1,0 +1,73 @@
+"""run.json: the command, times, status, versions, git, device, seed and stages of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emocal_rl import environment
+from emocal_rl.errors import UserError
+from emocal_rl.suggest import did_you_mean
+
+if TYPE_CHECKING:
+    from emocal_rl.recipe import Recipe
+
+
+def new_info(recipe: Recipe, command: Sequence[str]) -> dict[str, Any]:
+    """The run.json of a run that starts now."""
+    return {
+        "command": list(command),
+        "started": now(),
+        "ended": None,
+        "status": "running",
+        **runs_on(),
+        "seed": recipe.seed,
+        "stages": [
+            {"name": stage.name, "algorithm": stage.algorithm, "status": "pending", "seconds": None}
+            for stage in recipe.stages
+        ],
+        "bounds": {},
+    }
+
+
+def runs_on() -> dict[str, Any]:
+    """What decides a result beside the recipe, as it is in this process."""
+    return {"versions": environment.versions(), "git": environment.git_state(), "device": environment.device()}
+
+
+def changed_versions(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """What the user should know about packages that are not as they were when the run started, one line each.
+
+    >>> changed_versions({"trl": "0.1", "numpy": "2"}, {"trl": "0.2", "numpy": "2"})
+    ['trl was 0.1 when the run started and is 0.2 now; results may differ']
+    """
+    found = []
+    for name in sorted(before.keys() | after.keys()):
+        old, new = before.get(name, "absent"), after.get(name, "absent")
+        if old != new:
+            found.append(f"{name} was {old} when the run started and is {new} now; results may differ")
+    return found
+
+
+def read_info(path: Path) -> dict[str, Any]:
+    """The content of a run directory's run.json; a `UserError` when `path` is not a run directory."""
+    if not path.is_dir():
+        near = [str(entry) for entry in path.parent.glob("*") if (entry / "run.json").exists()]
+        raise UserError(f"no run directory {path}{did_you_mean(str(path), near, what='there are', most=6)}")
+    if not (path / "run.json").is_file() or not (path / "recipe.yaml").is_file():
+        raise UserError(f"{path} is not a run directory (it has no run.json and recipe.yaml)")
+    try:
+        info = json.loads((path / "run.json").read_text(encoding="utf-8"))
+    except ValueError:
+        info = None
+    if not isinstance(info, dict) or not {"status", "stages", "versions"} <= info.keys():
+        raise UserError(f"{path / 'run.json'} is damaged; start a new run")
+    return info
+
+
+def now() -> str:
+    """The time as run.json writes it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
