@@ -187,6 +187,12 @@ def test_recipes_lists_shows_and_copies(cli: Cli) -> None:
     assert len(list(Path("mine").iterdir())) == 1  # nothing is copied when something is in the way
 
 
+def test_a_place_that_cannot_be_used_is_one_line(cli: Cli) -> None:
+    Path("file").write_text("")
+    done = cli("recipes", "grpo_brier", "--copy", "file")
+    assert (done.code, done.err) == (2, "error: file: File exists\n")
+
+
 def test_recipes_schema_is_json(cli: Cli) -> None:
     assert json.loads(cli("recipes", "--schema").out)["title"] == "Recipe"
 

@@ -27,13 +27,29 @@ def test_a_good_recipe_passes() -> None:
 
 
 def test_the_report_names_rows_batches_and_verdict() -> None:
-    first, batch, update, memory, verdict, *_ = preflight.report(recipes.from_tree(TREE))
+    first, batch, update, memory, judged, verdict, *_ = preflight.report(recipes.from_tree(TREE))
     assert first.startswith("demo: grpo on ")
     assert first.endswith(" rows of stage_three, format emocaliber")
     assert batch == "  batch: 2 prompts x 8 completions = 16 sampled at once by a process"
     assert update == "  update: 16 x 1 accumulated = 16 completions"
     assert memory.startswith("  memory: weights ")
+    assert judged == "  judged: <reward correct=1, brier=1; format emocaliber>, credit: sequence"
     assert verdict == "  reward: sound: honesty pays most, and so does a better answer."
+
+
+def test_weights_that_are_safe_only_with_credit_by_segment_are_explained() -> None:
+    lines = preflight.report(recipes.from_tree(TREE | {"reward": {"correct": 1.0, "brier": 2.0}, "credit": "segment"}))
+    assert any(
+        "With credit: sequence they would be, and a worse answer would pay at more than 0.51" in x for x in lines
+    )
+    lines = preflight.report(recipes.from_tree(TREE | {"credit": "segment"}))
+    assert not any("With credit: sequence" in x for x in lines)
+
+
+def test_a_checkpoint_that_is_not_there() -> None:
+    assert lines_of(model={"checkpoint": "runs/nosuch/models/x"}) == [
+        "model runs/nosuch/models/x: there is no such folder; give a checkpoint folder, a hub id, or 'tiny'"
+    ]
 
 
 def test_an_unsound_reward_is_refused_with_the_way_to_allow_it() -> None:

@@ -56,7 +56,7 @@ def test_the_good_one_is_good() -> None:
         ("trainer: {log_completions: 1}", "r.yaml:6: trainer.log_completions: expected true or false (got 1)"),
         ("trainer: {max_steps: 1e3}", "r.yaml:6: trainer.max_steps: expected a whole number (got 1000.0)"),
         ("digit_entropy: 0.1",
-         "r.yaml:6: digit_entropy: only credit: exact has it; remove the key, or set credit: exact"),
+         "r.yaml:6: digit_entropy: only credit: exact has it; set digit_entropy to 0, or credit to exact"),
         ("seed: three", "r.yaml:6: seed: expected a whole number (got 'three')"),
         ("seed: true", "r.yaml:6: seed: expected a whole number (got true)"),
         ("seed: 1.5", "r.yaml:6: seed: expected a whole number (got 1.5)"),

@@ -71,24 +71,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         _run([argument for argument in arguments if argument != "--debug"])
         sys.stdout.flush()
-    except UserError as error:
-        if debug:
-            raise
-        for line in error.lines:
-            print(f"error: {line}", file=sys.stderr)
-        return 2
-    except IncompleteError as error:
-        print(f"warning: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt as error:
-        if debug:
-            raise
-        print(f"\n{error}" if str(error) else "\ninterrupted", file=sys.stderr)
-        return 130
     except BrokenPipeError:
         # The reader (head, less) has what it wanted; Python must not complain while it shuts down.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (UserError, IncompleteError, KeyboardInterrupt, OSError) as error:
+        if debug or (isinstance(error, OSError) and error.filename is None):
+            raise
+        return _end(error)
     return 0
+
+
+def _end(error: UserError | IncompleteError | KeyboardInterrupt | OSError) -> int:
+    """Say why the command ended; its exit code."""
+    if isinstance(error, KeyboardInterrupt):
+        print(f"\n{error}" if str(error) else "\ninterrupted", file=sys.stderr)
+        return 130
+    if isinstance(error, IncompleteError):
+        print(f"warning: {error}", file=sys.stderr)
+        return 1
+    lines = error.lines if isinstance(error, UserError) else [f"{error.filename}: {error.strerror}"]
+    print("\n".join(f"error: {line}" for line in lines), file=sys.stderr)
+    return 2
 
 
 def _run(arguments: list[str]) -> None:

@@ -8,6 +8,7 @@ from emocal_rl import budget, data
 from emocal_rl.environment import gpus
 from emocal_rl.errors import UserError
 from emocal_rl.launch import config_path
+from emocal_rl.models.sources import find_source
 from emocal_rl.recipe import Recipe, Stage
 from emocal_rl.rewards import Reward, Verdict, judge
 from emocal_rl.rewards.formats.core import confidence_text, find_format
@@ -18,7 +19,8 @@ from emocal_rl.suggest import did_you_mean
 
 def require(recipe: Recipe) -> None:
     """Raise one `UserError` with every reason not to train this recipe."""
-    if problems := [*_data_problems(recipe), *_launch_problems(recipe), *_stage_problems(recipe)]:
+    problems = [*_data_problems(recipe), *_start_problems(recipe), *_launch_problems(recipe), *_stage_problems(recipe)]
+    if problems:
         raise UserError(*problems)
 
 
@@ -34,7 +36,8 @@ def report(recipe: Recipe) -> list[str]:
                 *budget.arithmetic(stage, recipe.launch.processes),
                 budget.memory(recipe, stage, gpu),
             ]
-            lines += [f"  {line}" for line in [*sizes, *describe(verdict_of(stage)), *_bias(stage)]]
+            judged = f"judged: {reward_of(stage)!r}, credit: {stage.credit}"
+            lines += [f"  {line}" for line in [*sizes, judged, *describe(verdict_of(stage)), *_bias(stage)]]
     return lines
 
 
@@ -123,6 +126,14 @@ def _data_problems(recipe: Recipe) -> Iterator[str]:
     for stage in recipe.stages:
         if stage.target == "judge" and not all(row.judge for row in known.get(stage.split, [])):
             yield f"{stage.name}: target: judge needs rows with 'judge', and some of split '{stage.split}' have none"
+
+
+def _start_problems(recipe: Recipe) -> Iterator[str]:
+    if recipe.model.checkpoint is not None:
+        try:
+            find_source(recipe.model.checkpoint)
+        except UserError as error:
+            yield from error.lines
 
 
 def _launch_problems(recipe: Recipe) -> Iterator[str]:

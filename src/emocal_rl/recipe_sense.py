@@ -52,9 +52,9 @@ def _stage_problems(stage: dict[str, Any]) -> Iterator[tuple[Path, str]]:
         yield ("labels",), "only sft imitates confidence labels; remove the key"
     if algorithm == "sft" and stage.get("credit", "sequence") != "sequence":
         yield ("credit",), "sft imitates and credits nothing; remove the key"
-    for key in ("digit_entropy", "exact_answer"):
+    for key, none in (("digit_entropy", "0"), ("exact_answer", "false")):
         if stage.get(key) and stage.get("credit") != "exact":
-            yield (key,), "only credit: exact has it; remove the key, or set credit: exact"
+            yield (key,), f"only credit: exact has it; set {key} to {none}, or credit to exact"
     yield from _unused(algorithm, stage)
     yield from _rollout_problems(algorithm, stage.get("rollout"))
     yield from _ahead_problems(stage.get("rollout"), trainer)

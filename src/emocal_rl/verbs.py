@@ -119,7 +119,7 @@ def report_options(parser: ArgumentParser) -> None:
 
 def report(args: Namespace) -> None:
     """Write a run's report again from its records, or compare several runs."""
-    paths = [Path(name) for name in args.run_dirs]
+    paths = [_with_report(Path(name)) for name in args.run_dirs]
     for path in paths:
         read_info(path)
     if len(paths) > 1:
@@ -128,6 +128,12 @@ def report(args: Namespace) -> None:
     if args.out:
         raise UserError("report: --out is for comparing several runs; the report of one run goes into its directory")
     _report(paths[0])
+
+
+def _with_report(path: Path) -> Path:
+    """The directory itself, or what `score --out DIR --report` left in it."""
+    inner = path / "report"
+    return inner if (inner / "run.json").is_file() and not (path / "run.json").exists() else path
 
 
 def _report(path: Path) -> None:

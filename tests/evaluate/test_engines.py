@@ -227,7 +227,7 @@ def test_a_line_holds_what_score_needs(tmp_path: Path, hf: HfEngine, requests: l
         ({"name": "openai", "model": "tiny"}, "--engine openai needs --base-url URL"),
         ({"name": "hf", "model": "tiny", "base_url": "http://x"}, "--base-url is for --engine openai, not hf"),
         ({"name": "openai", "model": "tiny", "base_url": "localhost:80"}, "not an http address"),
-        ({"name": "hf", "model": "/no/such/model"}, "the folder has no config.json"),
+        ({"name": "hf", "model": "/no/such/model"}, "there is no such folder"),
     ],
 )
 def test_mistakes_are_one_line(arguments: dict[str, str], said: str) -> None:

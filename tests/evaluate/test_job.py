@@ -186,3 +186,10 @@ def test_label_says_which_rows_a_server_left_out(tmp_path: Path, cli: Callable[.
     assert len(kept) == 2
     assert whole.code == 0
     assert len(files.read_jsonl(out)) == 3
+
+
+def test_a_format_that_states_no_confidence_is_judged_by_its_answers(tmp_path: Path, cli: Callable[..., Any]) -> None:
+    command = ("--model", "tiny", "--data", "emoji", "--split", "validation", "--format", "emocaliber_answer", *SHORT)
+    done = cli("eval", *command, "--out", str(tmp_path / "eval"))
+    assert done.code == 0, done.err
+    assert "confidence" not in files.read_jsonl(tmp_path / "eval" / "records" / "tiny-validation.jsonl")[0]["terms"]

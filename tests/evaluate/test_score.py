@@ -214,7 +214,9 @@ def test_a_report_has_a_section_for_every_task_or_split(tmp_path: Path, cli: Cal
     assert after["brier"]["value"] == pytest.approx(scored["brier"]["value"])
     assert after["f1_macro"]["value"] == pytest.approx(scored["f1_macro"]["value"])
     assert "my_runs" in (tmp_path / "a" / "report" / "report.html").read_text()
-    again = cli("report", str(tmp_path / "a" / "report"))
+    for name in ("ece_10_floor", "ece_10_p", "smece_floor"):  # the two files agree
+        assert after[name]["value"] == pytest.approx(scored[name]["value"])
+    again = cli("report", str(tmp_path / "a"))
     assert (again.code, again.err) == (0, "")
     file = written(
         tmp_path / "s.jsonl", *[x | {"split": "test" if i % 4 else "validation"} for i, x in enumerate(lines)]

@@ -110,5 +110,7 @@ def test_the_sampled_answer_is_not_credited_twice(tokenizer):
 
 
 def test_only_exact_credit_has_it():
-    with pytest.raises(UserError, match="exact_answer: only credit: exact has it; remove the key, or set credit"):
+    with pytest.raises(
+        UserError, match="exact_answer: only credit: exact has it; set exact_answer to false, or credit"
+    ):
         recipe.load("grpo_brier", ["credit=segment", "digit_entropy=0", "exact_answer=true"])

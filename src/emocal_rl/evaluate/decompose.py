@@ -98,17 +98,17 @@ class Consistency:
 def design_effect(sample: Sample, clusters: ArrayLike | None, bins: int = 10) -> float:
     """Variance of binned correctness over clusters, relative to independent Bernoulli labels with the same means.
 
-    Exactly 1 for hard labels without clusters, where the Bernoulli null needs no correction.
+    Exactly 1 for hard labels of rows that are each a cluster of their own: the Bernoulli null needs no correction.
     """
     stated = ~np.isnan(sample.confidence)
     y = sample.correct[stated]
-    if (clusters is None and np.isin(y, (0.0, 1.0)).all()) or not stated.any():
+    block = np.arange(y.size) if clusters is None else np.unique(np.asarray(clusters)[stated], return_inverse=True)[1]
+    if not stated.any() or (block.max() == y.size - 1 and np.isin(y, (0.0, 1.0)).all()):
         return 1.0
     member = bin_of(sample.confidence[stated], bins)
     filled = np.bincount(member, minlength=bins)
     mean = np.bincount(member, y, minlength=bins) / np.maximum(filled, 1)
     residual, expected = y - mean[member], (mean * (1 - mean))[member].sum()
-    block = np.arange(y.size) if clusters is None else np.unique(np.asarray(clusters)[stated], return_inverse=True)[1]
     sums = np.bincount(block * bins + member, residual)
     freedom = y.size / max(y.size - int((filled > 0).sum()), 1)  # the means were estimated from the same rows
     return float(freedom * (sums**2).sum() / expected) if expected > 0 else 1.0

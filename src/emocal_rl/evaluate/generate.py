@@ -12,12 +12,13 @@ from itertools import chain
 from queue import SimpleQueue
 from typing import Any
 
+from emocal_rl.adapters.settings import by_row
 from emocal_rl.data import Row
 from emocal_rl.data.pictures import decoded
 from emocal_rl.data.prompts import chat, question
 from emocal_rl.models.load import SMALL, image_token_ids, sees, tokenizer_of
 from emocal_rl.progress import stage_progress
-from emocal_rl.rewards import Format, Reward
+from emocal_rl.rewards import FORMATS, Format, Reward
 
 
 def complete(
@@ -157,6 +158,12 @@ def prompt_text(processor: Any, row: Row, form: Format) -> str:
     """One prompt in the chat template; templates of models without eyes want the content as one text."""
     messages = chat(row, form) if sees(processor) else [{"role": "user", "content": question(row, form)}]
     return str(processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+
+
+def measuring(form: str, grader: Any) -> Reward:
+    """The Reward that evaluations score with: correctness, and the Brier score where the format states a confidence."""
+    silent = FORMATS[form].states == "nothing"
+    return Reward({"correct": 1.0} if silent else {"correct": 1.0, "brier": 0.0}, format=form, grader=grader or by_row)
 
 
 def records(rows: Sequence[Row], texts: Sequence[str], reward: Reward, stage: str, split: str) -> list[dict[str, Any]]:

@@ -20,18 +20,18 @@ from typing import Any
 
 from emocal_rl import environment, files
 from emocal_rl import recipe as recipes
-from emocal_rl.adapters.settings import by_row
 from emocal_rl.data import DataSet
 from emocal_rl.data import load as load_data
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate.checkpoint import Checkpoint, format_of
 from emocal_rl.evaluate.completions import complete_to, refuse_failure
 from emocal_rl.evaluate.engines import Completion, Decoding, Engine, Request
+from emocal_rl.evaluate.generate import measuring
 from emocal_rl.evaluate.pictures import picture_of
 from emocal_rl.evaluate.readouts import readouts, with_agreement
 from emocal_rl.evaluate.report import write_report
 from emocal_rl.progress import stage_progress
-from emocal_rl.rewards import FORMATS, Reply, Reward
+from emocal_rl.rewards import FORMATS, Reply
 
 FROM_THE_RUN = {"seed", "data", "evaluation"}
 NO_TRAINING = {"algorithm": "sft", "split": "none"}  # what a recipe must have although nothing is trained
@@ -136,8 +136,7 @@ def evaluate_split(job: Job, engine: Engine, data: DataSet, split: str) -> int:
 
 def scored_records(done: Sequence[Completion], job: Job, split: str, engine: Any) -> list[dict[str, Any]]:
     """Records of completions; a row's further samples are rows of the same cluster, their ids end in #1, #2, ..."""
-    grader = job.recipe.grader or by_row
-    reward = Reward({"correct": 1.0, "brier": 0.0}, format=job.recipe.format, grader=grader)
+    reward = measuring(job.recipe.format, job.recipe.grader)
     scored = reward([one.text for one in done], [one.request.row.target() for one in done])
     found = [
         {"id": _identity(one.request), "row": one.request.row.id, "stage": job.name, "split": split,

@@ -44,7 +44,8 @@ def find_source(name: str) -> Source:
             raise UserError(f"model {name}: no such file")
         return Source(str(Path(name).parent), Path(name).name)
     if (os.sep in name or Path(name).exists()) and not (Path(name) / "config.json").is_file() and not _hub_id(name):
-        raise UserError(f"model {name}: the folder has no config.json; give a checkpoint folder, a hub id, or 'tiny'")
+        lacks = "the folder has no config.json" if Path(name).exists() else "there is no such folder"
+        raise UserError(f"model {name}: {lacks}; give a checkpoint folder, a hub id, or 'tiny'")
     return Source(name)
 
 

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emocal_rl import files
-from emocal_rl.adapters.settings import by_row
 from emocal_rl.data import DataSet
 from emocal_rl.data import load as load_data
-from emocal_rl.evaluate.generate import complete, records
+from emocal_rl.evaluate.generate import complete, measuring, records
 from emocal_rl.evaluate.model_card import write_asked, write_card
 from emocal_rl.evaluate.pictures import picture_of
 from emocal_rl.evaluate.report import write_report
@@ -25,7 +24,7 @@ from emocal_rl.models.freeze import freeze_aligner, freeze_vision
 from emocal_rl.models.load import limit_pixels, place, use_threads
 from emocal_rl.models.load import load as load_model
 from emocal_rl.preflight import verdict_of
-from emocal_rl.rewards import FORMATS, Reward
+from emocal_rl.rewards import FORMATS
 from emocal_rl.rewards.incentive import describe
 from emocal_rl.train.answers import ModelAnswers
 from emocal_rl.train.examples import Stated
@@ -129,8 +128,7 @@ def evaluate_stage(recipe: Recipe, stage: Stage, run: Run, data: DataSet) -> Non
         return
     model, processor = load_model(str(run.model_dir(stage.name)))
     place(model)
-    terms = {"correct": 1.0} if silent else {"correct": 1.0, "brier": 0.0}
-    reward = Reward(terms, format=stage.format, grader=stage.grader or by_row)
+    reward = measuring(stage.format, stage.grader)
     how = recipe.evaluation
     options: dict[str, Any] = {"batch_size": how.batch_size, "max_new_tokens": how.max_new_tokens}
     options |= {"temperature": how.temperature, "seed": recipe.seed}

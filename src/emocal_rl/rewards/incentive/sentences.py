@@ -65,6 +65,11 @@ SHRINKS = (
     "it tells hard questions from easy ones better than right replies from wrong ones."
 )
 
+APART = (
+    "It is sound because the answer's tokens are not paid by the calibration terms. With credit: sequence they would "
+    "be, and a worse answer would pay at more than {factor:.2g} times these weights."
+)
+
 
 def improper(facts: Facts) -> str | None:
     """The elicited confidence is not the belief."""
@@ -132,6 +137,12 @@ def slow(facts: Facts) -> str | None:
     return SLOW.format(share=low / full) if not hacked and full > 0 and low < 0.25 * full else None
 
 
+def apart(facts: Facts) -> str | None:
+    """Weights that are safe only while the answer is credited apart from the confidence."""
+    safe = facts.credit != "segment" or facts.factor >= 1 or facts.thresholds[0] > 0
+    return None if safe else APART.format(factor=facts.factor)
+
+
 def shrinks(facts: Facts) -> str | None:
     """A group target mixes this reply's confidence with the prompt's."""
     for term in facts.reward.terms:
@@ -151,4 +162,4 @@ def coarse(facts: Facts) -> str | None:
 
 
 CHECKS = (improper, flat, hackable, scaling, floor)
-NOTES = (unbounded, slow, shrinks, coarse)
+NOTES = (unbounded, slow, apart, shrinks, coarse)
