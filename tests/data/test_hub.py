@@ -37,6 +37,24 @@ def test_a_name_that_cannot_be_loaded(tmp_path):
         load(Data(name=f"hf:{tmp_path}/none"))
 
 
+def test_an_error_without_words_is_named_by_its_kind(monkeypatch):
+    def refuse(*_):
+        raise NotImplementedError
+
+    monkeypatch.setattr("datasets.load_dataset", refuse)
+    with pytest.raises(UserError, match="^data hf:any: NotImplementedError$"):
+        load(Data(name="hf:any"))
+
+
+def test_a_style_is_taken_from_its_column_as_in_a_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "rows").mkdir()
+    lines = '{"question": "Which?", "label": "awe", "artist": "Hokusai"}\n'
+    (tmp_path / "rows" / "test.jsonl").write_text(lines, "utf-8")
+    (row,) = load(Data(name=f"hf:{tmp_path / 'rows'}", columns={"style": "artist"})).split("test")
+    assert (row.style, row.answer) == ("Hokusai", "awe")
+
+
 def test_a_column_that_is_missing_is_named_with_its_row(folder):
     with pytest.raises(UserError, match=f"^{folder}:t(rain|est): row 0: give votes, or a label that is one of "):
         load(Data(name=f"hf:{folder}", labels="mikels8", columns={"label": "emotion"}))

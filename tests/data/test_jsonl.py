@@ -74,6 +74,8 @@ def test_votes_by_label(folder, votes):
             "{path}:1: image {root}/b.png does not exist; paths are relative to {root} (set data.root to change that)",
         ),
         ({"image": 3}, "{path}:1: image must be a path, got 3"),
+        ({"parts": "a dog"}, "{path}:1: parts must be an object of texts by name, got 'a dog'"),
+        ({"parts": ["a dog"]}, "{path}:1: parts must be an object of texts by name, got ['a dog']"),
         (
             {"judge": [0.2, 1.5]},
             "{path}:1: judge must be 2 numbers in [0, 1], one for each candidate, got [0.2, 1.5]",
@@ -98,6 +100,22 @@ def test_a_bad_value_is_named_with_its_line(folder, change, message):
     with pytest.raises(UserError) as error:
         read(path)
     assert str(error.value) == message.format(path=path, root=folder)
+
+
+@pytest.mark.parametrize("picture", ["A" * 300, "data:image/png;base64," + "A" * 5000])
+def test_a_picture_inside_the_line_is_no_path_and_not_repeated(folder, picture):
+    """Base64 is longer than the name of a file can be, which the system says in an error of its own."""
+    path = write(folder, GOOD | {"image": picture})
+    with pytest.raises(UserError) as error:
+        read(path)
+    assert str(error.value) == f"{path}:1: image must be a path, got {picture!r:.40}... (File name too long)"
+
+
+def test_a_list_with_backslashes_in_a_chat_is_read_as_text(folder):
+    r"""'C:\users' is an escape that Python does not take; it ended the command without a line."""
+    entry = {"messages": [{"role": "user", "content": r"Which of ['C:\users', 'b']?"}], "label": "b"}
+    row = only(write(folder, entry))
+    assert (row.candidates, row.answer) == ((), "b")
 
 
 def test_an_unreadable_picture_is_named_when_it_is_looked_at(folder):

@@ -64,3 +64,8 @@ def test_what_cannot_be_read(folder):
         vader.load(4, folder)
     with pytest.raises(UserError, match="data vader: no vader_lexicon.txt in nowhere"):
         vader.load(2, "nowhere")
+
+
+def test_the_folder_may_be_in_the_home(folder, monkeypatch):
+    monkeypatch.setenv("HOME", folder)
+    assert vader.lexicon("~") == Path(folder) / vader.FILE

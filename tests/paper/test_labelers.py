@@ -104,6 +104,10 @@ def test_a_file_of_labels(tmp_path: Path):
         make_labels([*ROWS, row("c", "awe")], None, labels)
     with pytest.raises(UserError, match="row a is labelled 'awe' there; the file is of other data"):
         make_labels([row("a", "fear")], None, labels)
+    for said, shown in (("85", "85"), ("-0.1", "-0.1"), ("null", "None"), ('"high"', "'high'")):
+        path.write_text(f'{{"id": "a", "label": "awe", "confidence": {said}}}\n')
+        with pytest.raises(UserError, match=f"{path}: the confidence of row a must be a number in .0, 1., got {shown}"):
+            make_labels(ROWS[:1], None, labels)
     with pytest.raises(UserError, match="labels.file: no file nowhere; make it with: emocal-rl label --help"):
         make_labels(ROWS, None, Labels(strategy="file", file="nowhere"))
 
@@ -111,6 +115,8 @@ def test_a_file_of_labels(tmp_path: Path):
 def test_what_is_missing_is_said():
     with pytest.raises(UserError, match=r"strategy votes needs several votes a row; 2 of 2 rows .* \(first: a\)"):
         make_labels(ROWS, None, Labels(strategy="votes"))
+    with pytest.raises(UserError, match=r"strategy votes needs several votes a row; 1 of 1 rows .* \(first: open\)"):
+        make_labels([Row("open", None, "Who?", (), (), "open", answer="x")], None, Labels(strategy="votes"))
     with pytest.raises(UserError, match=r"strategy given needs a confidence in every row; 2 of 2 have none"):
         make_labels(ROWS, None, Labels(strategy="given"))
     with pytest.raises(UserError, match="labels: hit_rate needs a model"):

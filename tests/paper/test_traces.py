@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from emocal_rl import recipe_blocks
-from emocal_rl.data import load
+from emocal_rl.data import Row, load
+from emocal_rl.evaluate.engines import Decoding
 from emocal_rl.rewards import FORMATS
-from emocal_rl.train.traces import FOR_TEACHER
+from emocal_rl.train.traces import FOR_TEACHER, TraceJob, picture_file
 
 PARTS = {
     "element": "a dog on grass", "human": "there are no people", "context": "a sunny meadow",
@@ -141,3 +142,12 @@ def test_a_greedy_teacher_repeats_itself(cli, rows):
     assert (done.code, done.err) == (
         2, "error: trace: --tries 4 needs --temperature above 0; a greedy teacher repeats itself\n",
     )  # fmt: skip
+
+
+def test_rows_whose_ids_differ_in_a_sign_have_pictures_of_their_own(tmp_path):
+    job = TraceJob(recipe_blocks.Data(name="emoji"), "test", tmp_path / "t.jsonl", Decoding(0.7, 1.0, 8, 0))
+    rows = [Row(name, Image.new("RGB", (2, 2), colour), "?", ("a",), (1,), name)
+            for name, colour in (("a/b", "red"), ("a:b", "blue"), ("a_b", "lime"))]  # fmt: skip
+    paths = [picture_file(job, row) for row in rows]
+    assert [Image.open(path).getpixel((0, 0)) for path in paths] == [(255, 0, 0), (0, 0, 255), (0, 255, 0)]
+    assert Path(paths[2]).name == "a_b.png"

@@ -89,3 +89,10 @@ def test_every_docstring_has_direction_range_reference_and_example(name):
     assert re.search(r"\(higher is better, in \[.*, .*\]\): ", text.split("\n")[0])
     assert re.search(r"\((19|20)\d\d\)", text), "no reference with a year"
     assert ">>>" in text
+
+
+def test_different_numbers_of_labels_are_refused():
+    """A truth over one label would be spread over all three and pay the sum of their scores."""
+    for truth in ([1.0], [0.5, 0.5]):
+        with pytest.raises(UserError, match=f"multiclass_brier: stated has 3 labels and truth {len(truth)}: they must"):
+            DISTRIBUTION_RULES["multiclass_brier"]()([0.5, 0.3, 0.2], truth)

@@ -262,6 +262,21 @@ def test_a_stated_distribution_is_evened_out_only_within_rounding():
     assert FORMATS["distribution"].read(text, LABELS).distribution == pytest.approx(dict.fromkeys(LABELS, 1 / 3))
 
 
+@pytest.mark.parametrize("label", ["joy, love", "joy\nlove"])
+def test_a_label_that_cannot_be_read_back_is_not_written(label):
+    with pytest.raises(UserError, match="format 'distribution': label 'joy.*love' holds a comma or a line break"):
+        FORMATS["distribution"].write({"think": "a"}, label, distribution={label: 0.6, "fear": 0.4})
+
+
+def test_written_guesses_sum_to_at_most_one():
+    """Each rounded by itself, .336 twice and .328 are .34 + .34 + .33 = 1.01, which the reader refuses."""
+    guesses = {"positive": 0.336, "negative": 0.336, "neutral": 0.328}
+    text = FORMATS["guesses"].write({"think": "a"}, "positive", distribution=guesses)
+    assert FORMATS["guesses"].read(text, LABELS).distribution == {"positive": 0.34, "negative": 0.33, "neutral": 0.33}
+    with pytest.raises(UserError, match="format 'guesses': the confidences of the guesses must sum to at most 1"):
+        FORMATS["guesses"].write({"think": "a"}, "positive", distribution=guesses | {"positive": 0.4})
+
+
 def test_a_written_distribution_sums_to_one():
     thirds = dict.fromkeys(LABELS, 1 / 3)
     text = FORMATS["distribution"].write({"think": "a"}, "negative", distribution=thirds)

@@ -56,6 +56,8 @@ def test_grades(name, answer, target, expected):
 
 def test_options():
     assert graded("numeric", "5.1", {"label": 5}, tolerance=0.05) == 1.0
+    assert graded("numeric", "0.05", {"label": 0.01}, tolerance=0.05) == 0.0  # five times too much, not 5 %
+    assert graded("numeric", "0.05", {"label": 0}, tolerance=0.05) == 1.0
     assert graded("judge", "x", {"p": 0.4}, key="p") == 0.4
     target = {"label": "rage", "taxonomy": {"rage": "anger", "envy": "anger"}}
     assert graded("taxonomy", "envy", target, partial=0.5) == 0.5
@@ -76,6 +78,10 @@ def test_numbers(text, value):
     ("votes", {"candidates": ["a"], "votes": [1, 2]}, "has 2 numbers for candidates"),
     ("votes", {"votes": {"a": -1}}, "must be finite and not negative"),
     ("votes", {"votes": "{"}, "is not valid JSON"),
+    ("votes", {"votes": {"a": "many"}}, r"target\['votes'\] must hold numbers, got 'many'"),
+    ("votes", {"candidates": ["a", "b"], "votes": [1, "many"]}, r"target\['votes'\] must hold numbers, got 'many'"),
+    ("judge", {"judge": {"a": "likely"}}, r"target\['judge'\] must hold numbers, got 'likely'"),
+    ("judge", {"judge": [0.5]}, r"target\['judge'\] must hold numbers, got \[0.5\]"),
     ("votes", {"votes": 3}, "must be a mapping or its JSON text, got int"),
     ("numeric", {"label": "five"}, "target\\['label'\\] is not a number: 'five'"),
     ("judge", {}, "the target has no 'judge'"),

@@ -8,7 +8,16 @@ import numpy as np
 import pytest
 
 from emocal_rl.errors import UserError
-from emocal_rl.rewards import FORMATS, RULES, Reward, Rule, rule
+from emocal_rl.rewards import (
+    DISTRIBUTION_RULES,
+    FORMATS,
+    RULES,
+    DistributionRule,
+    Reward,
+    Rule,
+    distribution_rule,
+    rule,
+)
 
 PARTS = {name: f"about {name}" for name in ("element", "human", "context", "interaction", "analysis")}
 TARGET = {"candidates": ["negative", "positive"], "votes": [3, 17], "label": "positive"}
@@ -148,6 +157,10 @@ def test_an_empty_batch_is_fine(reward):
     ({"brier": float("nan")}, "reward.brier: the weight must be a finite number, got nan"),
     ({"log": {"epz": 0.1}}, "reward.log: rule 'log' has no parameter 'epz'; did you mean 'eps'?"),
     ({"brier": {"eps": 0.1}}, "reward.brier: rule 'brier' has no parameter 'eps' (it takes none)"),
+    ({"brier": {"target": 3}},
+     "reward.brier: the target must be a name or {use: name, parameter: value}, got 3"),
+    ({"clipped_stake": {"lowest": 0.9, "highest": 0.1}},
+     "reward.clipped_stake: lowest and highest must be numbers with 0 <= lowest < highest <= 1, got 0.9 and 0.1"),
     ({}, "reward: give at least one term, such as {correct: 1.0, brier: 1.0}"),
     ({"x": {"use": "no_such_module:rule"}},
      "reward.x: no_such_module:rule: no module named 'no_such_module' (is it in this folder, or its folder on "
@@ -202,3 +215,25 @@ def test_no_readable_reply_falls_below_the_worst_of_the_grid(at, weight):
         assert row.total == reward.floor == 0.0
     finally:
         del RULES["odd"]
+
+
+def test_a_negative_weight_on_a_distribution_rule_is_paid_and_floored():
+    """-1 times half the squared distance, by hand: 0.1^2 for (0.9, 0.1), 0.9^2 for (0.1, 0.9); the worst is 0."""
+    reward = Reward({"multiclass_brier": -1.0}, format="distribution", grader="label")
+    text = "<think>x</think><distribution>a: {}, b: {}</distribution>"
+    rows = reward([text.format(0.9, 0.1), text.format(0.1, 0.9), "no"], [{"candidates": ["a", "b"], "label": "a"}] * 3)
+    assert [row.total for row in rows] == pytest.approx([0.01, 0.81, 0.0])
+    assert [row.terms["multiclass_brier"] for row in rows] == pytest.approx([-0.01, -0.81, 0.0])
+
+
+def test_a_negative_weight_needs_the_highest_score():
+    @distribution_rule(low=0.0, high=float("inf"))
+    def open_above():
+        """A rule that does not say what it pays at most."""
+        return DistributionRule(scores=lambda q: q)
+
+    try:
+        with pytest.raises(UserError, match="reward.open_above: open_above: declares high=inf: give the highest score"):
+            Reward({"open_above": -1.0}, format="distribution", grader="label")
+    finally:
+        del DISTRIBUTION_RULES["open_above"]

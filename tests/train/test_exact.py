@@ -46,6 +46,25 @@ def test_every_digit_after_the_point_is_a_decision():
     assert decisions("1") == []
 
 
+@pytest.mark.parametrize("written", ["{0.73}", " 0.73\n", "{ 0.73 }"])
+def test_what_a_reader_lets_through_around_a_number_is_no_digit(written):
+    """Models copy the braces of a prompt's placeholder, and the reader drops them."""
+    assert FORMATS["rlcr"].parse(written) == (0.73, None)
+    assert [written[at] for at, _ in decisions(written)] == ["7", "3"]
+    assert [each.tolist() for _, each in decisions(written)] == [each.tolist() for _, each in decisions("0.73")]
+
+
+def test_an_unbounded_rule_pays_what_the_reward_pays():
+    """`rlcr` can state 0 and 1, where ln is infinite: both are paid ln 0.01, the lowest of the grid's finite values."""
+    reward = Reward({"correct": 1.0, "log": {"weight": 1.0, "eps": 0.0}}, format="rlcr", grader="label")
+    rlcr = {"think": "x", "analysis": "x"}
+    texts = [reward.format.write(rlcr, "positive", c) for c in (0.0, 0.5, 1.0)]
+    for label, correct in (("positive", 1.0), ("negative", 0.0)):
+        paid = [row.terms["log"] for row in reward(texts, [{"candidates": CANDIDATES, "label": label}] * 3)]
+        assert stated_pay(reward, np.array([0.0, 0.5, 1.0]), correct) == pytest.approx(paid)
+    assert stated_pay(reward, np.array([-1.0]), 1.0) == pytest.approx([np.log(0.01)])
+
+
 def test_the_pay_against_a_group_by_hand():
     """The other three were right once: t = 1/3, and the own outcome does not matter."""
     reward = Reward({"brier": {"target": "leave_one_out"}}, format="emocaliber", grader="label")

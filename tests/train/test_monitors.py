@@ -8,7 +8,7 @@ import torch
 
 from emocal_rl import preflight
 from emocal_rl import recipe as recipes
-from emocal_rl.data import emoji
+from emocal_rl.data import Row, emoji
 from emocal_rl.data.load import DataSet
 from emocal_rl.errors import UserError
 from emocal_rl.models.load import load
@@ -17,6 +17,7 @@ from emocal_rl.rewards import FORMATS, Reward
 from emocal_rl.train.best import KeepBest
 from emocal_rl.train.monitors import MonitoredReward, Watch, signs
 from emocal_rl.train.rl import alerts
+from emocal_rl.train.stage import training_rows
 
 FORM = FORMATS["emocaliber"]
 PARTS = dict.fromkeys(("element", "human", "context", "interaction", "analysis"), "x")
@@ -179,6 +180,34 @@ def test_measuring_changes_nothing(tmp_path):
     assert keep.measure(model) == pytest.approx(-keep.reward.worst, abs=1e-6)
     assert torch.equal(torch.get_rng_state(), before)
     assert model.training
+
+
+def test_replies_that_cannot_be_graded_are_left_out_of_the_measure(tmp_path, monkeypatch):
+    """Three of four rows have a grade: right at .7, wrong at .7, unreadable (the worst, 1)."""
+    form = FORMATS["rlcr_short"]
+    texts = [*(form.write({"think": "x"}, name, 0.7) for name in ("positive", "negative", "positive")), "no"]
+    monkeypatch.setattr("emocal_rl.train.best.complete_batch", lambda *_: texts)
+    monkeypatch.setattr("emocal_rl.train.best.image_token_ids", lambda *_: [])
+    model = SimpleNamespace(training=False, eval=lambda: None, train=lambda _: None)
+    trainer = SimpleNamespace(
+        accelerator=SimpleNamespace(unwrap_model=lambda model: model), args=SimpleNamespace(max_completion_length=64)
+    )
+    rows = [Row(str(i), None, "?", ("negative", "positive"), (0, 1), str(i)) for i in range(4)]
+    grades = iter([1.0, 0.0, None] * 2)
+    stage = SimpleNamespace(format="rlcr_short", grader=lambda reply, target: next(grades))
+    keep = KeepBest(EarlyStop(rows=4), stage, DataSet("demo", {"validation": rows}), trainer, None, tmp_path)
+    assert keep.measure(model) == pytest.approx((0.09 + 0.49 + 1) / 3, abs=1e-6)
+    texts[:] = [texts[0]]
+    keep.rows, grades = rows[:1], iter([None])
+    with pytest.raises(UserError, match="early_stop.split: no row of 'validation' can be graded"):
+        keep.measure(model)
+
+
+def test_a_stage_without_rows_is_named():
+    data = DataSet("few.jsonl", {"stage_two": []})
+    stage = SimpleNamespace(name="cold", split="stage_two", sampling="balanced")
+    with pytest.raises(UserError, match="stage cold: split 'stage_two' of data few.jsonl has no rows; choose another"):
+        training_rows(stage, data, 8, 0)
 
 
 def test_a_split_that_is_not_there_is_found_before_training():

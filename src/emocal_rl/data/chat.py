@@ -35,7 +35,8 @@ OTHERS: dict[str, tuple[str, ...]] = {
 FIELDS = ("id", "split", "image", "question", "candidates", "votes", "label", "cluster", "style", "parts", "confidence",
           "task", "judge")  # fmt: skip
 TAGS = ("element", "human", "context", "interaction", "analysis")
-_LIST = re.compile(r"\[\s*(?:'[^'\n]*'|\"[^\"\n]*\")(?:\s*,\s*(?:'[^'\n]*'|\"[^\"\n]*\"))*\s*,?\s*\]")
+_ITEM = r"""(?:'[^'\n\\]*'|"[^"\n\\]*")"""  # without backslashes: an escape may be none that Python reads
+_LIST = re.compile(rf"\[\s*{_ITEM}(?:\s*,\s*{_ITEM})*\s*,?\s*\]")
 
 
 def fields_of(raw: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
@@ -204,6 +205,14 @@ def other_names(candidates: tuple[str, ...], accept: tuple[str, ...]) -> Mapping
     return {said: spelt[label] for said, label in answers(known.name, accept).items()}
 
 
+def parts_of(found: Mapping[str, Any]) -> dict[str, str]:
+    """The reasoning parts of a row, as text; {} where it has none. Raises UserError for what is no object."""
+    parts = found.get("parts") or {}
+    if not isinstance(parts, Mapping):
+        raise UserError(f"parts must be an object of texts by name, got {parts!r:.40}")
+    return {str(name): str(text) for name, text in parts.items()}
+
+
 def _confidence(value: Any) -> float | None:
     if value is None:
         return None
@@ -223,8 +232,11 @@ def picture_path(image: Any, folders: Sequence[Path]) -> Path:
     """
     if not isinstance(image, str):
         raise UserError(f"image must be a path, got {image!r:.40}")
-    for folder in folders:
-        if (path := folder / image).is_file():
-            return path
+    try:
+        found = next((path for folder in folders if (path := folder / image).is_file()), None)
+    except OSError as problem:  # a name longer than a file's can be, such as a picture in base64
+        raise UserError(f"image must be a path, got {image!r:.40}... ({problem.strerror})") from None
+    if found is not None:
+        return found
     root = folders[0]
     raise UserError(f"image {root / image} does not exist; paths are relative to {root} (set data.root to change that)")

@@ -9,7 +9,7 @@ from typing import Any, overload
 
 from PIL.Image import Image
 
-from emocal_rl.data.chat import fields_of, judged
+from emocal_rl.data.chat import fields_of, judged, parts_of
 from emocal_rl.data.rows import Row
 from emocal_rl.data.spec import DataSpec, excluded
 from emocal_rl.data.splits import STAGES, TRAIN, named, stage_of
@@ -72,13 +72,13 @@ class HubRows(Sequence[Row]):
             found = fields_of(raw, {k: v for k, v in self.spec.columns.items() if k != "image"})
             if "candidates" not in found and self.spec.labels is None and len(self.names) == 1:
                 found["candidates"] = next(iter(self.names.values()))
-            known = judged(found, self.spec)
+            known = judged(found, self.spec) | {"parts": parts_of(found)}
         except UserError as problem:
             raise UserError(f"{self.name}: row {place}: {problem}") from None
         identity = str(found.get("id", f"{self.name}-{place}"))
         source = Fetch(self.table, self.image, place) if self.image else None
-        parts = {str(k): str(v) for k, v in (found.get("parts") or {}).items()}
-        return Row(identity, source, cluster=str(found.get("cluster", identity)), parts=parts, **known)
+        style = str(found.get("style", found.get("task", "")))
+        return Row(identity, source, cluster=str(found.get("cluster", identity)), style=style, **known)
 
 
 def load(spec: DataSpec) -> dict[str, Sequence[Row]]:
@@ -93,7 +93,8 @@ def load(spec: DataSpec) -> dict[str, Sequence[Row]]:
     try:
         tables = load_dataset(name, config or None)
     except Exception as problem:  # network, names, formats: datasets has dozens of errors for what the user can mend
-        raise UserError(f"data {spec.name}: {str(problem).strip().splitlines()[0]}") from problem
+        reason = str(problem).strip() or type(problem).__name__
+        raise UserError(f"data {spec.name}: {reason.splitlines()[0]}") from problem
     found: dict[str, Sequence[Row]] = {}
     for split, table in tables.items():
         found |= _split(str(split), HubRows(f"{name}:{split}", table, spec, array("I", range(len(table)))))

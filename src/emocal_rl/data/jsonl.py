@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
-from emocal_rl.data.chat import fields_of, judged, picture_path
+from emocal_rl.data.chat import fields_of, judged, parts_of, picture_path
 from emocal_rl.data.rows import Row
 from emocal_rl.data.spec import DataSpec, excluded
 from emocal_rl.data.splits import STAGES, TRAIN, named, part_of, stage_of
@@ -49,7 +49,7 @@ class Reader:
             source=source,
             cluster=str(found.get("cluster", found.get("image", identity))),
             style=str(found.get("style", found.get("task", ""))),
-            parts={str(k): str(v) for k, v in (found.get("parts") or {}).items()},
+            parts=parts_of(found),
             **known,
         )
 

@@ -57,7 +57,7 @@ def load(classes: int | None = None, root: str | None = None) -> dict[str, list[
 def lexicon(root: str | None) -> Path:
     """The file of ratings, in `root` or in the package."""
     spec = importlib.util.find_spec("vaderSentiment")
-    folder = Path(root) if root else Path(spec.origin).parent if spec and spec.origin else None
+    folder = Path(root).expanduser() if root else Path(spec.origin).parent if spec and spec.origin else None
     if folder is None or not (folder / FILE).is_file():
         raise UserError(
             f"data vader: no {FILE} in {folder}" if folder else

@@ -50,7 +50,8 @@ def target_layers(model: Any, targets: str | list[str]) -> list[str]:
     if isinstance(targets, list):
         names = [name for name in names if name.rpartition(".")[2] in targets]
     if not names:
-        raise UserError(f"model.lora.targets: {type(model).__name__} has no linear layer called {', '.join(targets)}")
+        wanted = f" called {', '.join(targets)}" if isinstance(targets, list) else f" for {targets}"
+        raise UserError(f"model.lora.targets: {type(model).__name__} has no linear layer{wanted}")
     return names
 
 

@@ -35,9 +35,13 @@ class DistributionRule(Declared):
     def __call__(self, stated: ArrayLike, truth: ArrayLike) -> Any:
         """Score, shape (...): stated and truth are distributions over the same K labels, shape (..., K).
 
-        Raises UserError when either is negative or does not sum to 1 (within 1e-6).
+        Raises UserError when either is negative or does not sum to 1 (within 1e-6), or they differ in K.
         """
         q, m = _distribution(self.name, "stated", stated), _distribution(self.name, "truth", truth)
+        if q.shape[-1] != m.shape[-1]:
+            raise UserError(
+                f"{self.name}: stated has {q.shape[-1]} labels and truth {m.shape[-1]}: they must be the same"
+            )
         with np.errstate(divide="ignore", invalid="ignore"):
             # a label of weight 0 is left out, not multiplied: 0 * -inf would be NaN
             return np.where(m > 0, m * self.scores(q), 0.0).sum(axis=-1)[()]

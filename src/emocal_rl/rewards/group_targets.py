@@ -93,7 +93,9 @@ def mixed(own: float = 0.5) -> GroupTarget:
 
 
 def find_target(spec: str | Mapping[str, Any]) -> GroupTarget:
-    """A target from its name or from ``{use: name, parameter: value}``."""
+    """A target from its name or from ``{use: name, parameter: value}``; raises UserError for what is neither."""
+    if not isinstance(spec, (str, Mapping)):
+        raise UserError(f"the target must be a name or {{use: name, parameter: value}}, got {spec!r}")
     options = {"use": spec} if isinstance(spec, str) else dict(spec)
     use = str(options.pop("use", ""))
     if use not in GROUP_TARGETS:

@@ -88,7 +88,8 @@ class Reward:
         self.__name__ = name or "+".join(term.name for term in self.terms)
         if floor is not None and not math.isfinite(floor):
             raise UserError(f"reward: floor must be a finite number, got {floor}")
-        self._lows, worst_terms = lowest_terms(self.terms, self.reach)
+        # term -> the lowest value it is paid: finite, also where its rule has no lower bound
+        self.lows, worst_terms = lowest_terms(self.terms, self.reach)
         self.worst = self._total(worst_terms)
         unformed = {term.name: 0.0 for term in self.terms if term.rule.name == "well_formed"}
         self._faulty_terms = {**worst_terms, **unformed}
@@ -156,7 +157,7 @@ class Reward:
             for reply, one in zip(replies, grades, strict=True)
         ]
         graded = list(compress(grades, good))
-        columns = values(self.terms, graded, list(compress(others, good)), self._lows)
+        columns = values(self.terms, graded, list(compress(others, good)), self.lows)
         paid = self._paid(compress(replies, good), [one.correct for one in graded], columns)
         return [next(paid) if pays else self._unpaid(reply) for reply, pays in zip(replies, good, strict=True)]
 

@@ -105,12 +105,14 @@ def lowest_terms(terms: Sequence[Term], reach: Array) -> tuple[dict[str, float],
     """(each term's lowest finite value, the values of the terms where the weighted total is lowest).
 
     reach: the confidences a reply can state, shape (N,). Over all of them and over right, wrong, and the mixtures that
-    group targets make of the two. Distribution rules are taken at the bound they declare.
+    group targets make of the two. Distribution rules are taken at the bound they declare, the upper
+    one where the weight is negative.
     """
     scalar = [term for term in terms if isinstance(term.rule, Rule)]
     ends = {term.name: np.stack([term.rule(reach, 0.0), term.rule(reach, 1.0)]) for term in scalar}
     lows = {name: float(end[np.isfinite(end)].min()) for name, end in ends.items()}
-    fixed = {term.name: float(term.rule.low) for term in terms if isinstance(term.rule, DistributionRule)}
+    declared = {term.name: term for term in terms if isinstance(term.rule, DistributionRule)}
+    fixed = {name: float(term.rule.low if term.weight >= 0 else term.rule.high) for name, term in declared.items()}
     corners = [
         {term.name: np.maximum(ends[term.name][(y, mean)[term.target.needs_group]], lows[term.name]) for term in scalar}
         for y, mean in product((0, 1), (0, 1))
@@ -124,4 +126,5 @@ def lowest_terms(terms: Sequence[Term], reach: Array) -> tuple[dict[str, float],
     )
     at = np.unravel_index(int(totals.argmin()), totals.shape)
     worst = {name: float(value[at[1]]) for name, value in corners[int(at[0])].items()}
-    return {**lows, **fixed}, {term.name: {**worst, **fixed}[term.name] for term in terms}
+    lows |= {name: float(term.rule.low) for name, term in declared.items()}
+    return lows, {term.name: {**worst, **fixed}[term.name] for term in terms}

@@ -34,6 +34,18 @@ def mapping_of(value: Any, what: str) -> dict[str, Any]:
     return {str(key): item for key, item in value.items() if item is not None}
 
 
+def number_of(value: Any, what: str) -> float:
+    """A number of a target, in whatever type it comes; UserError for what is none.
+
+    >>> number_of("0.5", "votes")
+    0.5
+    """
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise UserError(f"target[{what!r}] must hold numbers, got {value!r:.60}") from None
+
+
 def candidates_of(target: Target) -> list[str] | None:
     """The labels allowed, from "candidates" or from the keys of a "votes" mapping; None for an open answer.
 
@@ -52,8 +64,8 @@ def candidates_of(target: Target) -> list[str] | None:
 def shares_of(target: Target) -> dict[str, float] | None:
     """The share of votes of each label, summing to 1; None when nobody voted.
 
-    Raises UserError when the target has no votes, or has negative ones, or a number of them that differs from the
-    candidates'.
+    Raises UserError when the target has no votes, or has negative ones or what is no number, or a number of them that
+    differs from the candidates'.
 
     >>> shares_of({"candidates": ["negative", "positive"], "votes": [5, 15]})
     {'negative': 0.25, 'positive': 0.75}
@@ -62,7 +74,7 @@ def shares_of(target: Target) -> dict[str, float] | None:
     if votes is None:
         raise UserError(f"the target has no 'votes': it has {sorted(target)}")
     counts = _parallel(target, votes) if _is_list(votes) else mapping_of(votes, "votes")
-    numbers = {name: float(count) for name, count in counts.items()}
+    numbers = {name: number_of(count, "votes") for name, count in counts.items()}
     if any(not 0 <= number < float("inf") for number in numbers.values()):
         raise UserError(f"target['votes'] must be finite and not negative, got {numbers}")
     total = sum(numbers.values())

@@ -55,6 +55,10 @@ def _term(name: str, value: Any, form: Format) -> Term:
         raise UserError(f"the weight must be a finite number, got {weight!r}")
     rule: Rule | DistributionRule = find(str(options.pop("use", name)), RULES, DISTRIBUTION_RULES)(**options)
     _check_fit(rule, target, form)
+    if isinstance(rule, DistributionRule) and weight < 0 and not np.isfinite(rule.high):
+        raise UserError(
+            f"{rule.name}: declares high={rule.high}: give the highest score, which a negative weight needs"
+        )
     return Term(name, float(weight), rule, target)
 
 

@@ -13,6 +13,7 @@ from transformers import TrainerCallback
 from emocal_rl import files
 from emocal_rl.adapters.settings import by_row
 from emocal_rl.data import DataSet
+from emocal_rl.errors import UserError
 from emocal_rl.evaluate.generate import complete_batch
 from emocal_rl.models.load import image_token_ids
 from emocal_rl.models.lora import adapted
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 class KeepBest(TrainerCallback):  # type: ignore[misc]
     """Measures the Brier score (lower is better) every few steps and keeps the model that had the lowest.
 
-    An unreadable reply counts as the worst readable one.  Everything is in `folder`, so a resumed run goes on with it.
+    An unreadable reply counts as the worst readable one; one that cannot be graded does not count.  Everything is in
+    `folder`, so a resumed run goes on with it.
 
     Args:
         trainer: its logs get `validation/brier`.
@@ -80,7 +82,10 @@ class KeepBest(TrainerCallback):  # type: ignore[misc]
             ]
         unwrapped.train(was_training)
         scored = self.reward(texts, [row.target() for row in self.rows])
-        return round(-sum(row.terms["brier"] for row in scored) / len(scored), 6)
+        graded = [row.terms["brier"] for row in scored if row.terms]
+        if not graded:
+            raise UserError(f"early_stop.split: no row of '{self.options.split}' can be graded; choose another split")
+        return round(-sum(graded) / len(graded), 6)
 
     def recall(self) -> None:
         """Put the best adapters back into the model, before they are folded in; a whole model is left to `restore`."""

@@ -43,7 +43,7 @@ def stated_pay(
 
     def pay(c: np.ndarray, against: list[float]) -> np.ndarray:
         columns = [
-            term.weight * extrapolated(rule, c, np.full(len(c), y))
+            term.weight * extrapolated(rule, c, np.full(len(c), y), reward.lows[term.name])
             for (term, rule), y in zip(terms, against, strict=True)
         ]
         return np.asarray(sum(columns, np.zeros(len(c))))
@@ -57,14 +57,15 @@ def stated_pay(
 def decisions(number: str) -> list[tuple[int, np.ndarray]]:
     """Each of the first two decimals: its place in the text, and the ten confidences it decides between.
 
+    number: a confidence as it stands in a reply: readers let white space and braces around it through.
+
     >>> decisions("0.70")[0]
     (2, array([0. , 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]))
     """
+    number = number.replace("{", " ").replace("}", " ")  # places stay, and float takes white space
     first = number.find(".") + 1
     places = [place for place in range(first, min(first + DECIDED, len(number))) if first and number[place] in DIGITS]
-    return [
-        (at, np.array([float(number[:at] + digit + number[at + 1 :].rstrip()) for digit in DIGITS])) for at in places
-    ]
+    return [(at, np.array([float(number[:at] + digit + number[at + 1 :]) for digit in DIGITS])) for at in places]
 
 
 def deviations(values: np.ndarray, size: int, scale: str) -> np.ndarray:

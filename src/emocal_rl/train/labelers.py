@@ -110,7 +110,7 @@ def answer_probability(rows: Sequence[Row], answers: Answers | None, labels: Lab
 @_strategy
 def votes(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[Label]:
     """The share of annotators who chose the label; counts are smoothed, shares of unknown counts are not."""
-    if certain := [row.id for row in rows if max(row.votes) == sum(row.votes) == 1]:
+    if certain := [row.id for row in rows if not row.votes or max(row.votes) == sum(row.votes) == 1]:
         raise UserError(
             f"labels: strategy votes needs several votes a row; {len(certain)} of {len(rows)} rows have a single label "
             f"(first: {certain[0]}); choose another strategy"
@@ -152,7 +152,13 @@ def file(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[L
         raise UserError(f"{path}: has no label for {len(missing)} of {len(rows)} rows (first: {missing[0]})")
     if odd := [row.id for row in rows if known[row.id].get("label") not in (None, row.label)]:
         raise UserError(f"{path}: row {odd[0]} is labelled {known[odd[0]]['label']!r} there; the file is of other data")
-    return [Label(quantised(float(known[row.id]["confidence"]))) for row in rows]
+    return [Label(quantised(_stated(path, row.id, known[row.id].get("confidence")))) for row in rows]
+
+
+def _stated(path: Path, identity: str, value: Any) -> float:
+    if type(value) not in (int, float) or not 0 <= value <= 1:
+        raise UserError(f"{path}: the confidence of row {identity} must be a number in [0, 1], got {value!r}")
+    return float(value)
 
 
 def alike(answer: str, label: str, candidates: Collection[str], near: float) -> float:

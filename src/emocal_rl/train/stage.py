@@ -12,6 +12,7 @@ from transformers import PrinterCallback, TrainerCallback
 
 from emocal_rl.checkpoints import step_of
 from emocal_rl.data import DataSet, Row, visits
+from emocal_rl.errors import UserError
 from emocal_rl.models import patches
 from emocal_rl.models.lora import adapted, lora_config, save_merged
 from emocal_rl.progress import Tick, stage_progress
@@ -58,8 +59,14 @@ def arguments(stage: Stage, run: Run, seed: int, **ours: Any) -> dict[str, Any]:
 
 
 def training_rows(stage: Stage, data: DataSet, count: int, seed: int) -> Iterator[Row]:
-    """`count` rows of the stage's split, in the order that `sampling` says."""
+    """`count` rows of the stage's split, in the order that `sampling` says.
+
+    Raises:
+        UserError: the split has no rows, as a stage's share of a small file may.
+    """
     rows = data.split(stage.split)
+    if not len(rows):
+        raise UserError(f"stage {stage.name}: split '{stage.split}' of data {data.name} has no rows; choose another")
     return visits(rows, count, seed) if stage.sampling == "balanced" else shuffled(rows, count, seed)
 
 

@@ -6,6 +6,7 @@ rejected is counted by reason and by label.  Rejection sampling of rationales: Z
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -189,7 +190,10 @@ def picture_file(job: TraceJob, row: Row) -> str:
     if isinstance(row.source, Path):
         return str(row.source.resolve())
     folder = job.out.with_suffix(".images")
-    path = folder / f"{re.sub(r'[^A-Za-z0-9_.-]', '_', row.id)}.png"
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", row.id)
+    if name != row.id:  # two ids may be the same but for what is no letter, and must not share a picture
+        name = f"{name}-{hashlib.sha256(row.id.encode()).hexdigest()[:8]}"
+    path = folder / f"{name}.png"
     if not path.exists():
         with files.writing(folder):
             folder.mkdir(parents=True, exist_ok=True)

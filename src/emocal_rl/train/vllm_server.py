@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from emocal_rl.errors import UserError
 from emocal_rl.recipe_blocks import Rollout
@@ -25,7 +26,7 @@ class ServerEngine(Engine):
 
     def __init__(self, trainer: Any, rollout: Rollout, silent: Sequence[int], folder: str) -> None:
         by_nccl = rollout.sync == "nccl" or (rollout.sync == "auto" and trainer.accelerator.device.type == "cuda")
-        self.by_files, self.folder, self._version = not by_nccl, Path(folder).absolute(), 0
+        self.by_files, self.folder = not by_nccl, Path(folder).absolute()
         self._weight_metadata: list[tuple[str, str, list[int]]] | None = None
         super().__init__(trainer, rollout, silent, mode="server", server_timeout=rollout.timeout)
 
@@ -73,9 +74,8 @@ class ServerEngine(Engine):
         tensors = {name: each.detach().cpu().contiguous() for name, each in self._iter_named_params() if main}
         if not main:
             return
-        self._version += 1
-        new = self.folder / str(self._version)
-        shutil.rmtree(new, ignore_errors=True)
+        # a name of its own: `sync_dir` may hold files of the user, or serve another run
+        new = self.folder / f"weights-{uuid4().hex}"
         new.mkdir(parents=True)
         try:
             save_file(tensors, new / "model.safetensors", metadata={"format": "pt"})

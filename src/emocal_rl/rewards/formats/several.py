@@ -61,13 +61,22 @@ class GuessFormat(Format):
         return Reply(text, parts, top, guesses[top], spans[f"answer{at}"], spans[f"confidence{at}"], None, guesses)
 
     def compose(self, reply: Reply) -> str:
-        """The guesses of `distribution`, most confident first; the answer has to be the first of them."""
+        """The guesses of `distribution`, most confident first; the answer has to be the first of them.
+
+        They may sum to at most 1, which is kept where rounding each by itself would break it.
+        """
         guesses = sorted((reply.distribution or {}).items(), key=lambda item: -item[1])
         if len(guesses) != self.count or guesses[0][0] != reply.answer:
             raise UserError(f"format {self.name!r}: write needs {self.count} guesses, the answer the most confident")
+        if sum(value for _, value in guesses) > 1 + 1e-9:
+            raise UserError(
+                f"format {self.name!r}: the confidences of the guesses must sum to at most 1, got {guesses}"
+            )
+        whole = {name: round(100 * self.snap(value)) for name, value in guesses}
+        whole = whole if sum(whole.values()) <= 100 else _hundredths(dict(guesses))
         texts = {"think": reply.parts.get("think", "")}
-        for i, (name, value) in enumerate(guesses, 1):
-            texts |= {f"answer{i}": name, f"confidence{i}": f"{self.snap(value):.2f}"}
+        for i, (name, value) in enumerate(whole.items(), 1):
+            texts |= {f"answer{i}": name, f"confidence{i}": f"{value / 100:.2f}"}
         return write_blocks(self.name, texts)
 
 
@@ -116,6 +125,10 @@ class DistributionFormat(Format):
         stated = reply.distribution
         if not stated or max(stated, key=lambda name: stated[name]) != reply.answer:
             raise UserError(f"format {self.name!r}: write needs a distribution with the answer as its largest label")
+        if split := [name for name in stated if "," in name or "\n" in name]:
+            raise UserError(
+                f"format {self.name!r}: label {split[0]!r} holds a comma or a line break, which split labels"
+            )
         row = ", ".join(f"{name}: {value / 100:.2f}" for name, value in _hundredths(stated).items())
         return write_blocks(self.name, {"think": reply.parts.get("think", ""), "distribution": row})
 

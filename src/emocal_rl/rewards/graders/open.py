@@ -11,7 +11,7 @@ from emocal_rl.errors import UserError
 from emocal_rl.rewards.formats.matching import match, plain
 from emocal_rl.rewards.formats.reply import Reply
 from emocal_rl.rewards.graders.core import Estimate, Grade, grader
-from emocal_rl.rewards.targets import Target, mapping_of
+from emocal_rl.rewards.targets import Target, mapping_of, number_of
 
 _NUMBER = re.compile(r"([+-]?(?:[0-9]+(?:,[0-9]{3})*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)(%?)")
 _LONGEST = 64
@@ -45,7 +45,8 @@ def number(text: str) -> float | None:
 def numeric(reply: Reply, target: Target, *, tolerance: float = 1e-6) -> Grade:
     """1 when the answer is the number target["label"], within a relative tolerance, else 0; None without a label.
 
-    An answer that is no number is wrong. Raises UserError for a label that is none.
+    tolerance: a share of the larger of the two; of a label 0, which has no share, the distance itself. An answer that
+    is no number is wrong. Raises UserError for a label that is none.
 
     >>> numeric(Reply("", answer="1,000"), {"label": 1000})
     1.0
@@ -56,7 +57,7 @@ def numeric(reply: Reply, target: Target, *, tolerance: float = 1e-6) -> Grade:
     gold, said = number(str(label)), number(reply.answer or "")
     if gold is None:
         raise UserError(f"grader 'numeric': target['label'] is not a number: {label!r}")
-    return float(said is not None and math.isclose(said, gold, rel_tol=tolerance, abs_tol=tolerance))
+    return float(said is not None and math.isclose(said, gold, rel_tol=tolerance, abs_tol=0.0 if gold else tolerance))
 
 
 @grader
@@ -79,7 +80,7 @@ def choice(reply: Reply, target: Target) -> Grade:
 
 def _option(text: str, options: list[str]) -> str | None:
     """The option meant, or the bare letter when there are no options to look it up in."""
-    if named := match(text, options or None) if options else None:
+    if options and (named := match(text, options)):
         return named
     words = plain(text[:2000]).split()
     letter = words[0] if words and len(words[0]) == 1 and words[0].isalpha() and words[0].isascii() else None
@@ -135,9 +136,12 @@ def _judged(reply: Reply, target: Target, key: str) -> float | None:
         known = mapping_of(value, key)
         name = match(reply.answer, list(known))
         value = None if name is None else known[name]
-    if value is not None and not 0 <= float(value) <= 1:
+    if value is None:
+        return None
+    said = number_of(value, key)
+    if not 0 <= said <= 1:
         raise UserError(f"grader 'judge': target[{key!r}] must lie in [0, 1], got {value}")
-    return None if value is None else float(value)
+    return said
 
 
 @grader

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from emocal_rl.rewards.rules.checks import clip, inside, positive
+from emocal_rl.errors import UserError
+from emocal_rl.rewards.rules.checks import clip, inside, is_number, positive
 from emocal_rl.rewards.rules.core import Array, Rule
 from emocal_rl.rewards.rules.declare import rule
 
@@ -29,6 +30,10 @@ def clipped_stake(lowest: float = 0.1, highest: float = 0.9) -> Rule:
     >>> clipped_stake()([1.0, 0.0], [1, 0])
     array([ 0.9, -0.1])
     """
+    if not (is_number(lowest) and is_number(highest) and 0 <= lowest < highest <= 1):
+        raise UserError(
+            f"lowest and highest must be numbers with 0 <= lowest < highest <= 1, got {lowest} and {highest}"
+        )
     return Rule(right=lambda c: np.clip(c, lowest, highest), wrong=lambda c: -np.clip(c, lowest, highest))
 
 
