@@ -47,8 +47,10 @@ def label(args: Namespace) -> None:
     from emocal_rl.train.labelers import ASKING
 
     checkpoint = _checkpoint(args, needed=args.strategy in ASKING)
+    data = _data(args, checkpoint)
+    _refuse_own_data("label", args.out, data)
     job = LabelJob(
-        data=_data(args, checkpoint),
+        data=data,
         split=args.split,
         labels=_labels(args, checkpoint),
         out=Path(args.out),
@@ -63,6 +65,12 @@ def label(args: Namespace) -> None:
     print("\n".join(lines))
     if failed:
         raise IncompleteError(f"{failed} rows failed and are not in the file; the same command tries them again")
+
+
+def _refuse_own_data(verb: str, out: str, data: Any) -> None:
+    """Raise UserError where what is written would replace what it is made from."""
+    if Path(data.name).is_file() and Path(out).exists() and Path(out).samefile(data.name):
+        raise UserError(f"{verb}: --out {out} is the data file itself, which would be lost; choose another")
 
 
 def _checkpoint(args: Namespace, needed: bool) -> Any:
@@ -138,7 +146,9 @@ def trace(args: Namespace) -> None:
     from emocal_rl.train.traces import trace as make
 
     decoding = Decoding(args.temperature, 1.0, args.max_new_tokens, args.seed)
-    job = TraceJob(_data(args, None), args.split, Path(args.out), decoding, args.tries, args.words)
+    data = _data(args, None)
+    _refuse_own_data("trace", args.out, data)
+    job = TraceJob(data, args.split, Path(args.out), decoding, args.tries, args.words)
     try:
         print("\n".join(make(job, opened_engine(args, args.model))))
     except KeyboardInterrupt:

@@ -149,6 +149,18 @@ def test_label_without_a_model(cli, tmp_path):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("verb", ["label", "trace"])
+def test_the_data_are_never_written_over(cli, tmp_path, verb):
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"question": "?", "candidates": ["a", "b"], "label": "a"}\n')
+    how = ["--model", "tiny"] if verb == "trace" else ["--strategy", "constant"]
+    done = cli(verb, "--data", str(file), *how, "--out", str(file))
+    assert (done.code, done.err) == (
+        2, f"error: {verb}: --out {file} is the data file itself, which would be lost; choose another\n"
+    )  # fmt: skip
+    assert file.read_text().startswith('{"question"')
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
