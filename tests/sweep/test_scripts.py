@@ -92,5 +92,6 @@ def test_a_sweep_s_name_may_hold_a_space(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write(tmp_path, "{brier: {}}").rename(tmp_path / "my sweep.yaml")
-    bash(cli("sweep", "my sweep.yaml", "--print", "slurm").out, programs, tmp_path)
-    assert "--job-name=my sweep-report" in (tmp_path / "log").read_text()
+    script = cli("sweep", "my sweep.yaml", "--print", "slurm").out
+    bash(script, programs, tmp_path)
+    assert "--job-name='my sweep'-report" in script
