@@ -28,7 +28,7 @@ RESULTS = Path(__file__).parent / "results" / "memory_growth.json"
 def resident() -> float:
     """Resident memory of this process in MB."""
     gc.collect()
-    text = Path("/proc/self/status").read_text()
+    text = Path("/proc/self/status").read_text(encoding="utf-8")
     return int(text.partition("VmRSS:")[2].split()[0]) / 1024
 
 

@@ -94,7 +94,7 @@ def server(model: str, log: Path) -> Iterator[list[str]]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "emocal_rl", "serve-rollouts", model, "--port", str(port), "max_model_len=512"]
-    with log.open("w") as out:
+    with log.open("w", encoding="utf-8") as out:
         process = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)
     try:
         yield [f"rollout.servers=[http://127.0.0.1:{port}]"]

@@ -85,3 +85,10 @@ def _size(file: Any, name: str) -> int:
     for each in file.get_slice(name).get_shape():
         total *= each
     return total
+
+
+def test_the_pointer_that_git_lfs_leaves_is_no_model(tmp_path: Path) -> None:
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n"
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").write_text(pointer)
+    assert budget.parameters(str(tmp_path)) is None

@@ -187,10 +187,16 @@ def test_recipes_lists_shows_and_copies(cli: Cli) -> None:
     assert len(list(Path("mine").iterdir())) == 1  # nothing is copied when something is in the way
 
 
-def test_a_place_that_cannot_be_used_is_one_line(cli: Cli) -> None:
+def test_files_that_may_not_be_read_or_written_are_one_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise PermissionError(13, "Permission denied", "secret.yaml")
+
     Path("file").write_text("")
     done = cli("recipes", "grpo_brier", "--copy", "file")
-    assert (done.code, done.err) == (2, "error: file: File exists\n")
+    assert (done.code, done.err) == (2, "error: file/grpo_brier.yaml: cannot be written: File exists\n")
+    monkeypatch.setattr("emocal_rl.verbs.recipe_source.packaged", refuse)
+    done = cli("recipes")
+    assert (done.code, done.err) == (2, "error: secret.yaml: Permission denied\n")
 
 
 def test_recipes_schema_is_json(cli: Cli) -> None:

@@ -113,3 +113,11 @@ def test_a_lock_keeps_another_process_out(tmp_path: Path, python: Callable[..., 
     assert python("-c", code).out == f"in use by process {os.getpid()}\n"
     lock.release()
     assert python("-c", code).out == "free\n"
+
+
+def test_a_whole_last_line_without_its_end_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text('{"id": 1}\n{"id": 2}')
+    with files.JsonLines(path) as lines:
+        lines.append({"id": 3})
+        assert [row["id"] for row in lines.read()] == [1, 2, 3]

@@ -146,3 +146,49 @@ def test_a_killed_process_stops_the_others_and_the_run_goes_on(tmp_path: Path) -
     again = started("--resume", str(run))
     _, said = again.communicate(timeout=500)
     assert (again.returncode, losses(run)[-1] < losses(run)[0]) == (0, True), said
+
+
+def test_a_job_s_command_keeps_its_quotes() -> None:
+    words = ["--recipe", "grpo_brier", "reward={correct: 1.0, brier: 0.5}", "--print", "slurm"]
+    script = launch.script("slurm", recipe_blocks.Launch(processes=8), words)
+    stand_ins = (
+        'scontrol() { echo here; }; srun() { "$@"; }; accelerate() { printf "%s\\n" "$@"; }; export -f accelerate\n'
+    )
+    around = os.environ | {"SLURM_JOB_ID": "7", "SLURM_JOB_NODELIST": "n", "SLURM_NNODES": "1", "SLURM_NODEID": "0"}
+    done = subprocess.run(["bash", "-c", stand_ins + script], env=around, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-4:] == [
+        "grpo_brier",
+        "reward={correct: 1.0, brier: 0.5}",
+        "--run-dir",
+        "runs/slurm-7",
+    ]
+
+
+def test_a_polite_kill_reaches_the_processes(tmp_path: Path) -> None:
+    """Who starts the others is told to end: they must not go on without it."""
+    code = f"""
+import pathlib, sys
+from emocal_rl import launch, recipe_blocks, verbs
+here = pathlib.Path({str(tmp_path)!r})
+child = "import pathlib, time; pathlib.Path('begun').touch()\\ntry: time.sleep(60)\\n"
+child += "except KeyboardInterrupt: pathlib.Path('ended').touch()"
+launch.command = lambda block, path: [sys.executable, "-c", child]
+class Run:
+    path, release = here, lambda self: None
+    class recipe:
+        launch = recipe_blocks.Launch(processes=2)
+try: verbs._run(Run())
+except KeyboardInterrupt as end: print(end)
+"""
+    around = {key: value for key, value in os.environ.items() if key != "RANK"} | {"PYTHONPATH": str(ROOT / "src")}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=tmp_path, env=around, stdout=subprocess.PIPE, text=True
+    )
+    while not (tmp_path / "begun").exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.terminate()
+    said, _ = process.communicate(timeout=60)
+    assert said == f"interrupted; continue with: emocal-rl train --resume {tmp_path}\n"
+    assert (tmp_path / "ended").exists()

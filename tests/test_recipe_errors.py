@@ -224,3 +224,11 @@ def test_an_engine_that_learns_from_what_was_sampled_ahead() -> None:
         recipe = recipes.load("r.yaml", [*SERVER, "rollout.ahead=1", f"algorithm={algorithm}"])
         assert recipe.rollout is not None
         assert recipe.rollout.ahead == 1
+
+
+def test_two_stages_without_a_name_are_not_called_none() -> None:
+    stage = {"algorithm": "sft", "split": "stage_one", "format": "emocaliber_answer"}
+    with pytest.raises(UserError) as problem:
+        recipes.from_tree(stage | {"name": "x", "warm_start": [stage, stage]})
+    assert [line.partition(":")[0] for line in problem.value.lines] == ["missing key warm_start.0.name",
+                                                                        "missing key warm_start.1.name"]  # fmt: skip

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
-import struct
 from pathlib import Path
 from typing import Any
 
+from emocal_rl.checkpoints import safetensors_header
 from emocal_rl.errors import UserError
 from emocal_rl.files import megabytes
 from emocal_rl.recipe import Recipe, Stage
@@ -85,21 +84,17 @@ def memory(recipe: Recipe, stage: Stage, gpu: bool) -> str:
 
 
 def parameters(model: str) -> int | None:
-    """Number of weights in a model folder's safetensors files, read from their headers; None where there is none."""
+    """Number of weights in a model folder's safetensors files, by their headers; None where that is not known."""
     from emocal_rl.models.sources import source
 
     try:
         files = sorted(Path(source(model)).glob("*.safetensors"))
     except UserError:  # a recipe can be checked where its model is not installed; training will say what is missing
         return None
-    return sum(_elements(path) for path in files) if files else None
-
-
-def _elements(path: Path) -> int:
-    with path.open("rb") as file:
-        (length,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(length))
-    return sum(math.prod(entry["shape"]) for name, entry in header.items() if name != "__metadata__")
+    headers = [found[1] for path in files if (found := safetensors_header(path)) is not None]
+    if not files or len(headers) < len(files):  # Git LFS leaves a pointer where it has fetched nothing
+        return None
+    return sum(int(math.prod(entry["shape"])) for header in headers for entry in header.values())
 
 
 def _colocated(stage: Stage) -> bool:

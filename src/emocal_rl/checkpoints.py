@@ -53,22 +53,33 @@ def _has_weights(checkpoint: Path) -> bool:
 
 
 def _whole_safetensors(path: Path) -> bool:
-    """A safetensors file is 8 bytes of header length, a JSON header with byte offsets, and the bytes."""
-    if not path.is_file():
+    found = safetensors_header(path)
+    if found is None:
         return False
+    length, entries = found
+    end = max((entry["data_offsets"][1] for entry in entries.values()), default=0)
+    return bool(path.stat().st_size == 8 + length + end)
+
+
+def safetensors_header(path: Path) -> tuple[int, dict[str, Any]] | None:
+    """(bytes of the header, name of each tensor -> its entry); None for what is no safetensors file.
+
+    Such a file is 8 bytes of header length, a JSON header with shapes and byte offsets, and the bytes.
+    """
+    if not path.is_file():
+        return None
     with path.open("rb") as file:
         head = file.read(8)
-        if len(head) < 8:
-            return False
-        (length,) = struct.unpack("<Q", head)
-        if length > path.stat().st_size:
-            return False
+        length = struct.unpack("<Q", head)[0] if len(head) == 8 else path.stat().st_size
+        if length >= path.stat().st_size:
+            return None
         try:
             header = json.loads(file.read(length))
         except ValueError:
-            return False
-    end = max((entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"), default=0)
-    return bool(path.stat().st_size == 8 + length + end)
+            return None
+    if not isinstance(header, dict):
+        return None
+    return length, {name: entry for name, entry in header.items() if name != "__metadata__"}
 
 
 def _read_json(path: Path) -> dict[str, Any] | None:

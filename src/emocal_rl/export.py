@@ -10,11 +10,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from emocal_rl import data, files
+from emocal_rl import budget, data, files
 from emocal_rl.data import Row
 from emocal_rl.data.prompts import question
 from emocal_rl.errors import UserError
-from emocal_rl.preflight import reward_of
+from emocal_rl.preflight import grader_of, reward_of
 from emocal_rl.recipe import Recipe
 from emocal_rl.rewards import FORMATS, Preset, preset
 
@@ -84,16 +84,14 @@ def _uneven(recipe: Recipe, gpus: int) -> Iterator[str]:
 
 
 def _generations(recipe: Recipe) -> int:
-    return int(recipe.trainer.get("num_generations") or 8)
+    return budget.batch(recipe)[1]
 
 
 def _replies(recipe: Recipe, gpus: int) -> tuple[int, int]:
     """(replies sampled at a time, replies of one update) on all GPUs."""
-    options = recipe.trainer
-    each = int(options.get("per_device_train_batch_size") or 8) * gpus
-    update = each * int(options.get("gradient_accumulation_steps") or 1)
-    steps = options.get("steps_per_generation")
-    return int(options.get("generation_batch_size") or (each * int(steps) if steps else update)), update
+    options = budget.options(recipe)
+    update = options["per_device_train_batch_size"] * options["gradient_accumulation_steps"] * gpus
+    return budget.batch(recipe, gpus)[0], int(update)
 
 
 def write_rows(path: Path, recipe: Recipe, rows: Sequence[Row], embed: bool) -> int:
@@ -142,7 +140,7 @@ def picture(row: Row, embed: bool) -> dict[str, Any]:
 
 def reward_file(recipe: Recipe) -> str:
     """A Python file with the recipe's reward as verl's compute_score."""
-    grader = recipe.grader or ("label" if recipe.target == "majority" else "votes")
+    grader = "votes" if recipe.target == "annotator" and not recipe.grader else grader_of(recipe)
     paid = recipe.reward
     made = preset(paid) if isinstance(paid, str) else Preset(paid, recipe.format)
     terms = pprint.pformat(dict(made.terms), sort_dicts=False)
@@ -157,7 +155,7 @@ def command(recipe: Recipe, folder: Path, gpus: int) -> str:
 
 def settings(recipe: Recipe, folder: Path, gpus: int) -> Iterable[tuple[str, Any]]:
     """verl's configuration, key by key, from the recipe's trainer options."""
-    options, size = recipe.trainer, _generations(recipe)
+    options, size = budget.options(recipe), _generations(recipe)
     batch, update = _replies(recipe, gpus)
     beta = float(options.get("beta") or 0.0)
     updates = max(1, batch // update) * int(options.get("num_iterations") or 1)
@@ -178,7 +176,7 @@ def settings(recipe: Recipe, folder: Path, gpus: int) -> Iterable[tuple[str, Any
         yield "actor_rollout_ref.model.lora_alpha", int(lora.alpha)
     yield "actor_rollout_ref.actor.optim.lr", options.get("learning_rate", 1e-6)
     yield "actor_rollout_ref.actor.ppo_mini_batch_size", update // size
-    yield "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu", options.get("per_device_train_batch_size") or 8
+    yield "actor_rollout_ref.actor.ppo_micro_batch_size_per_gpu", options["per_device_train_batch_size"]
     yield "actor_rollout_ref.actor.ppo_epochs", options.get("num_iterations") or 1
     yield "actor_rollout_ref.actor.clip_ratio", options.get("epsilon", 0.2)
     yield "actor_rollout_ref.actor.loss_agg_mode", AGGREGATION.get(options.get("loss_type", "dapo"), "token-mean")
@@ -189,8 +187,8 @@ def settings(recipe: Recipe, folder: Path, gpus: int) -> Iterable[tuple[str, Any
     yield "actor_rollout_ref.rollout.name", "vllm"
     yield "actor_rollout_ref.rollout.n", size
     yield "actor_rollout_ref.rollout.temperature", options.get("temperature", 1.0)
-    yield "actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu", options.get("per_device_train_batch_size") or 8
-    yield "actor_rollout_ref.ref.log_prob_micro_batch_size_per_gpu", options.get("per_device_train_batch_size") or 8
+    yield "actor_rollout_ref.rollout.log_prob_micro_batch_size_per_gpu", options["per_device_train_batch_size"]
+    yield "actor_rollout_ref.ref.log_prob_micro_batch_size_per_gpu", options["per_device_train_batch_size"]
     yield "reward.custom_reward_function.path", folder / "reward.py"
     yield "reward.custom_reward_function.name", "compute_score"
     yield "trainer.total_training_steps", max(1, int(options.get("max_steps", 100)) // updates)
@@ -202,6 +200,8 @@ def settings(recipe: Recipe, folder: Path, gpus: int) -> Iterable[tuple[str, Any
 def _notes(recipe: Recipe) -> Iterator[str]:
     if recipe.target == "annotator":
         yield "note: target annotator became votes: the same mean, without the noise of drawing"
+    if recipe.calibration_schedule is not None:
+        yield "note: calibration_schedule is left out: the weights of the reward stay as they are"
     if recipe.credit != "sequence":
         yield f"note: credit {recipe.credit} is left out: verl gives one advantage to a whole reply"
     if recipe.stages[:-1]:

@@ -60,16 +60,21 @@ def megabytes(count: float) -> str:
 
 def write_text(path: Path, text: str) -> None:
     """Write the whole file or nothing: a temporary file, flushed to the disk, then a rename over `path`."""
-    _write(path, [text])
+    write_bytes(path, text.encode("utf-8"))
 
 
-def _write(path: Path, texts: Iterable[str]) -> None:
+def write_bytes(path: Path, data: bytes) -> None:
+    """As `write_text`."""
+    _write(path, [data])
+
+
+def _write(path: Path, parts: Iterable[bytes]) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("w", encoding="utf-8") as file:
-                file.writelines(texts)
+            with temporary.open("wb") as file:
+                file.writelines(parts)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
@@ -84,7 +89,7 @@ def write_json(path: Path, data: object) -> None:
 
 def write_jsonl(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     """`write_text` of one JSON object a line; the whole text is never in memory."""
-    _write(path, (json.dumps(plain(row), ensure_ascii=False) + "\n" for row in rows))
+    _write(path, ((json.dumps(plain(row), ensure_ascii=False) + "\n").encode("utf-8") for row in rows))
 
 
 def plain(value: Any) -> Any:
@@ -109,7 +114,8 @@ def plain(value: Any) -> Any:
 class JsonLines:
     """A file of one JSON object a line, appended and flushed at once.
 
-    Opening it repairs what a kill left behind: a last line that was not finished is cut off.
+    Opening it repairs what a kill left behind: a last line that was not finished is cut off; one that only lacks its
+    end (written by hand, perhaps) is kept.
     """
 
     def __init__(self, path: Path) -> None:
@@ -199,8 +205,16 @@ def _cut_torn_line(path: Path) -> None:
     if not path.exists():
         return
     data = path.read_bytes()
-    if data and not data.endswith(b"\n"):
-        os.truncate(path, data.rfind(b"\n") + 1)
+    if not data or data.endswith(b"\n"):
+        return
+    start = data.rfind(b"\n") + 1
+    try:
+        _object(data[start:].decode("utf-8"))
+    except ValueError:
+        os.truncate(path, start)
+    else:
+        with path.open("ab") as file:
+            file.write(b"\n")
 
 
 class Lock:

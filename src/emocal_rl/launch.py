@@ -100,7 +100,7 @@ def start(launch: Launch, run_dir: Path) -> int:
         code = child.wait()
     except KeyboardInterrupt:
         child.send_signal(signal.SIGINT)
-        child.wait()
+        child.communicate()  # read on: a full pipe would hold up what they do to end
         raise
     if killed is not None:
         which, number = killed
@@ -147,10 +147,13 @@ def script(name: str, launch: Launch, arguments: Sequence[str]) -> str:
     values = {
         "COMMAND": " ".join(words),
         "PROCESSES": str(launch.processes),
-        "CONFIG": f"--config_file {config_path(config)}" if config else "--multi_gpu --mixed_precision no",
+        "CONFIG": f"--config_file {shlex.quote(str(config_path(config)))}"
+        if config
+        else "--multi_gpu --mixed_precision no",
     }
     for key, value in values.items():
-        text = text.replace(f"@{key}@", value)
+        # Slurm's job hands its command to bash -c in single quotes
+        text = text.replace(f"@{key}@", value.replace("'", "'\\''") if name == "slurm" else value)
     return text
 
 

@@ -120,7 +120,7 @@ def _suggest_key(path: Path, root: type[BaseModel]) -> str:
     if near := closest(key, here.model_fields):
         return f"; did you mean '{near}'?"
     if len(path) > 1 and key in root.model_fields:
-        return f"; '{key}' belongs at the top of the recipe" if key not in here.model_fields else ""
+        return f"; '{key}' belongs at the top of the recipe"
     for name, field in here.model_fields.items():
         part = _part_of(field.annotation)
         if part is not None and get_origin(field.annotation) is not list and key in part.model_fields:

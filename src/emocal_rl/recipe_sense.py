@@ -33,7 +33,7 @@ def problems(tree: Any, where: Where) -> list[str]:
     found = [((*at, *path), message) for at, stage in stages for path, message in _stage_problems(stage)]
     names = [stage.get("name") for _, stage in stages]
     for index, (at, stage) in enumerate(stages[:-1]):
-        if stage.get("name") in names[index + 1 :]:
+        if stage.get("name") is not None and stage.get("name") in names[index + 1 :]:
             found.append(((*at, "name"), f"two stages are called '{stage.get('name')}'; rename one"))
     return [line(where, path, _with_key(path, message)) for path, message in found]
 

@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any, NoReturn
 
-from emocal_rl import launch, recipe_source
+from emocal_rl import files, launch, recipe_source
 from emocal_rl import recipe as recipe_module
 from emocal_rl.errors import UserError
 from emocal_rl.run import Follower, Run, resume_command
@@ -69,6 +69,7 @@ def _run(run: Run) -> None:
         return
     run.release()
     print(f"run directory: {run.path}", file=sys.stderr)
+    signal.signal(signal.SIGTERM, _interrupt)  # or the processes would outlive this one
     try:
         code = launch.start(run.recipe.launch, run.path)
     except KeyboardInterrupt:
@@ -208,5 +209,7 @@ def _copy(chosen: list[Path], folder: Path) -> None:
     if taken := [place for place in places.values() if place.exists()]:
         raise UserError(*[f"{path} exists already; move it away or copy to another folder" for path in taken])
     for path, place in places.items():
-        place.parent.mkdir(parents=True, exist_ok=True)
-        print(shutil.copy(path, place))
+        with files.writing(place):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, place)
+        print(place)

@@ -21,7 +21,9 @@ def score_options(parser: ArgumentParser) -> None:
         "terms", nargs="*", metavar="term=weight", help="the reward; default correct=1 brier=1 (see emocal-rl rewards)"
     )
     parser.add_argument(
-        "--format", default="emocaliber", metavar="NAME", help="how to read a reply; default emocaliber"
+        "--format",
+        metavar="NAME",
+        help="how to read a reply; default emocaliber, with --vecbench the first closed tags",
     )
     parser.add_argument("--grader", metavar="NAME", help="default: votes where every row has votes, else label")
     parser.add_argument("--out", metavar="DIR", help="write records.jsonl and metrics.json there")
@@ -144,6 +146,8 @@ def evaluate(args: Namespace) -> None:
     checkpoint = find_checkpoint(args.run_dir or args.model, args.stage)
     if args.run_dir is not None and checkpoint.run is None:
         raise UserError(f"{args.run_dir} is not a run directory (it has no run.json); a model is given with --model")
+    if args.data is None and (args.root or args.data_option):
+        raise UserError("eval: --root and --data-option go with --data; the run's own data are as its recipe says")
     job = _job(args, checkpoint)
     engine = opened_engine(args, checkpoint.model)
     try:

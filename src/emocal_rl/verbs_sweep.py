@@ -87,11 +87,13 @@ def _script(args: Namespace, plan: Plan, out: Path) -> str:
     from emocal_rl.sweep.tasks import tasks_of
 
     command = ["emocal-rl", "sweep", args.sweep, *args.overrides]
+    tasks = chosen(tasks_of(plan, out), plan, _names(args.only))
+    command += ["--only", args.only] if args.only else []  # the report trains what is missing, and no more than that
     if args.print == "skypilot":
         return scripts.skypilot(plan, command)
     command += ["--out", str(out)]
     command += ["--seeds", args.seeds] if args.seeds else []
-    return scripts.slurm(plan, chosen(tasks_of(plan, out), plan, _names(args.only)), out, command)
+    return scripts.slurm(plan, tasks, out, command)
 
 
 def _names(text: str | None) -> list[str]:

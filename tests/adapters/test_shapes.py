@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from emocal_rl.adapters.openrlhf import reply_in
 from emocal_rl.errors import UserError
 from emocal_rl.plugins import packaged
 
@@ -101,3 +102,11 @@ def test_reward_files(name, monkeypatch):
         assert module.compute_score("x", GOOD, "joy")["score"] == pytest.approx(0.995)
     else:
         assert module.reward_func([f"?{GOOD}</s>"], ["?"], ["joy"])["rewards"].tolist() == pytest.approx([0.995])
+
+
+def test_openrlhf_finds_the_reply_behind_a_prompt_that_repeats_its_end() -> None:
+    """An example in the prompt ends as the prompt does; the reply is what comes after the last of them."""
+    end = "<|im_end|>\n<|im_start|>user\nState your answer and how sure you are.<|im_end|>\n<|im_start|>assistant\n"
+    prompt = f"<s> {end}Answer: fear{end}"
+    assert reply_in(prompt.replace("<s> ", "<s>") + "Answer: joy", prompt) == "Answer: joy"
+    assert reply_in(prompt.replace("<s> ", "<s>") + f"Answer: joy{end}", prompt) == f"Answer: joy{end}"

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from emocal_rl.adapters.trl import TrlReward, drawn_label, monitor
+from emocal_rl.adapters.trl import TrlReward, all_but, drawn_label, monitor
 from emocal_rl.rewards import FORMATS, Reward
 
 FORM = FORMATS["emocaliber"]
@@ -81,3 +81,9 @@ def test_monitor_of_nothing_readable(reward):
 def test_it_pickles_and_has_a_name(reward):
     copy = pickle.loads(pickle.dumps(TrlReward(reward, annotator_seed=3)))
     assert (copy.__name__, copy.annotator_seed) == ("correct+brier", 3)
+
+
+def test_of_shares_no_vote_is_taken_away() -> None:
+    """Twenty times .05 is 1.0000000000000002; one less would leave a negative share."""
+    target = {"candidates": list("abcdefghijklmnopqrst"), "votes": [0.05] * 20}
+    assert all_but("b", target) == target

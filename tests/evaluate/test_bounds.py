@@ -7,6 +7,7 @@ import pytest
 
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate import metrics as m
+from emocal_rl.evaluate.bounds import agreement
 
 
 def test_bayes_bound_by_hand() -> None:
@@ -61,3 +62,8 @@ def test_rows_of_different_label_sets_keep_their_order() -> None:
 def test_bad_votes_are_one_clear_line(votes: list[list[float]]) -> None:
     with pytest.raises(UserError, match=r"^votes: [^\n]*$"):
         m.bayes(votes)
+
+
+def test_shares_say_nothing_about_a_second_annotator() -> None:
+    """Twenty times .05 is 1.0000000000000002, of which one may not be taken away."""
+    assert np.isnan(agreement([[0.05] * 20, [0.75, 0.75]])).all()

@@ -98,3 +98,7 @@ def test_cox_agrees_with_scikit_learn() -> None:
 
 def test_design_effect_of_nothing_stated_is_one() -> None:
     assert m.design_effect(Sample.of([None, None], [0.5, 0.2]), None) == 1.0
+
+
+def test_the_noise_floor_of_nothing_is_undefined() -> None:
+    assert np.isnan([m.noise_floor([None, None], [1, 0]).ece, m.noise_floor([None, None], [1, 0]).p]).all()

@@ -37,3 +37,11 @@ def test_unreadable_replies_and_records_without_votes_are_left_out():
     rows = (record(0.8, 0.7, (7, 3)), record(None, 0.0, (5, 5)))
     assert of_records(Records(rows, {}, Path()))["model_error"] == pytest.approx(0.01)
     assert of_records(Records((record(0.8, 1.0, ()),), {}, Path())) == {}
+
+
+def test_shares_that_sum_to_a_little_over_1_are_no_two_votes():
+    """Twenty times .05 is 1.0000000000000002."""
+    shares = (0.05,) * 20
+    assert sum(shares) > 1
+    found = Record("1", "1", tuple("abcdefghijklmnopqrst"), shares, "a", "a", 0.5, 0.05, None)
+    assert of_records(Records((found,), {}, Path())) == {}

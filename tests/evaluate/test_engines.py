@@ -22,6 +22,7 @@ from emocal_rl.errors import UserError
 from emocal_rl.evaluate.completions import complete_to
 from emocal_rl.evaluate.engines import Completion, Decoding, Request, open_engine
 from emocal_rl.evaluate.engines.hf import HfEngine
+from emocal_rl.evaluate.engines.openai import RefusedError, text_of
 from emocal_rl.evaluate.generate import complete_batch, workers
 from emocal_rl.models.load import image_token_ids
 from emocal_rl.rewards import FORMATS
@@ -284,3 +285,14 @@ except KeyboardInterrupt:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=110, check=False)
     assert (done.returncode, done.stdout) == (0, "interrupted\n"), done.stderr
     assert time.monotonic() - began < 100  # the engine's own time-out is 120 s
+
+
+def test_a_message_that_is_null_is_a_failed_row() -> None:
+    with pytest.raises(RefusedError, match="the answer holds no message"):
+        text_of({"choices": [{"message": None}]})
+
+
+@pytest.mark.parametrize(("key", "option"), [("concurrency", "--batch-size"), ("model", "--model-name")])
+def test_what_has_an_option_of_its_own_is_no_engine_option(key: str, option: str) -> None:
+    with pytest.raises(UserError, match=f"--engine-option {key}: set it with {option}"):
+        open_engine("openai", "tiny", base_url="http://localhost:1", options={key: 3})

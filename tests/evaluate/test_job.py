@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -193,3 +194,16 @@ def test_a_format_that_states_no_confidence_is_judged_by_its_answers(tmp_path: P
     done = cli("eval", *command, "--out", str(tmp_path / "eval"))
     assert done.code == 0, done.err
     assert "confidence" not in files.read_jsonl(tmp_path / "eval" / "records" / "tiny-validation.jsonl")[0]["terms"]
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_of_two_evaluations_in_one_directory_the_later_one_is_after(tmp_path: Path, names: tuple[str, str]) -> None:
+    for name in names:
+        metrics = run_job(dataclasses.replace(job(tmp_path / "out", limit=4), name=name), Careful())
+    assert (metrics["before"], metrics["after"]) == names
+
+
+def test_options_of_data_without_data_are_refused(tmp_path: Path, cli: Callable[..., Any]) -> None:
+    run = write_small_run(tmp_path / "run", limit=2)
+    for option in (("--root", "/pictures"), ("--data-option", "classes=3")):
+        assert cli("eval", str(run), *option).err.startswith("error: eval: --root and --data-option go with --data")

@@ -66,3 +66,10 @@ def test_one_reader_with_two_policies(tmp_path: Path) -> None:
     broken: list[str] = []
     assert files.read_jsonl(file, broken.append) == [{"text": "a\u2028b"}]
     assert [text.partition(": ")[0] for text in broken] == [f"{file}:3", f"{file}:4"]
+
+
+def test_rows_of_cluster_0_share_it_and_rows_without_an_id_stay_apart(tmp_path: Path) -> None:
+    file = tmp_path / "r.jsonl"
+    file.write_text("\n".join([line(id=None, cluster=0), line(id=None, cluster=0)]))
+    found = read_records(file)
+    assert [(row.id, row.cluster) for row in found.rows] == [("line-1", "0"), ("line-2", "0")]

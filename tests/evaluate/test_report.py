@@ -18,6 +18,7 @@ from emocal_rl.errors import UserError
 from emocal_rl.evaluate.gallery import pick
 from emocal_rl.evaluate.records import Record
 from emocal_rl.evaluate.report import summary_lines, write_report
+from emocal_rl.evaluate.tables import _chosen
 
 TWO = ("validation", "unseen_style")
 
@@ -306,3 +307,10 @@ def test_reports_are_reproducible_and_leave_matplotlib_alone(tmp_path: Path) -> 
 def test_no_run_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not a run directory"):
         write_report(tmp_path, nothing)
+
+
+def test_the_best_baseline_may_be_perfect() -> None:
+    """A Brier score of 0 is the best there is, and not one that is missing."""
+    scores = {"before+platt": 0.0, "before+beta": 0.1, "before+isotonic": None}
+    systems = {key: {"metrics": {"brier": {"value": value}}} for key, value in scores.items()}
+    assert [name for name, _ in _chosen({"systems": systems}, full=True)] == ["before, Platt"]

@@ -35,3 +35,13 @@ def test_stage_names_may_hold_dashes(tmp_path: Path) -> None:
     run = read_run(tmp_path)
     assert set(run.records) == {("warm-up", "unseen_style"), ("rl", "unseen_style"), ("other-thing", "validation")}
     assert run.splits == ["validation", "unseen_style"]
+
+
+def test_the_recipe_is_read_as_recipes_are(tmp_path: Path) -> None:
+    """`no` is a text here (Norwegian), and the split that recalibration is fitted on."""
+    (tmp_path / "records").mkdir()
+    (tmp_path / "run.json").write_text("{}")
+    (tmp_path / "recipe.yaml").write_text("evaluation: {splits: [no, de]}")
+    for split in ("no", "de"):
+        (tmp_path / "records" / f"m-{split}.jsonl").write_text(json.dumps({"id": "a"}))
+    assert read_run(tmp_path).fit_split == "no"

@@ -287,3 +287,22 @@ def test_recalibration_is_fitted_pooled_and_on_every_task(tmp_path: Path, cli: C
     page = (tmp_path / "o" / "report" / "report.html").read_text()
     assert "+ isotonic, per task" in page
     assert "those per task on the task" in page
+
+
+def test_a_row_or_image_numbered_0_keeps_its_number(tmp_path: Path) -> None:
+    lines = [row(1) | {"id": number, "image_id": 0} for number in (0, 1)]
+    found = read_saved(written(tmp_path / "c.jsonl", *lines)).rows
+    assert [(each.id, each.cluster) for each in found] == [("0", "0"), ("1", "0")]
+
+
+def test_ids_that_start_again_in_every_split_or_task_are_different_rows(tmp_path: Path) -> None:
+    splits = [row(0, split=name) for name in ("validation", "test")]
+    tasks = [row(0, task=name) for name in ("a", "b")]
+    found = read_saved(written(tmp_path / "c.jsonl", *splits, *tasks, row(0, task="b")))
+    assert len(found.rows) == 4
+    assert found.oddities == {reading.REPEATED: 1}
+
+
+def test_other_info_that_is_a_text_is_passed_over(tmp_path: Path) -> None:
+    file = written(tmp_path / "c.jsonl", row(1, other_info="seen twice"))
+    assert read_saved(file).rows[0].task is None

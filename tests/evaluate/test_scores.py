@@ -16,6 +16,7 @@ from emocal_rl.errors import UserError
 from emocal_rl.evaluate import metrics as m
 from emocal_rl.evaluate.cells import Sample
 from emocal_rl.evaluate.measure import MEASURES
+from emocal_rl.evaluate.systems import diagnostics
 
 Floats = NDArray[np.float64]
 
@@ -193,3 +194,10 @@ def test_every_registered_metric_is_vectorised_over_resamples() -> None:
             values = spec.core(batch)
             assert values.shape == (3,), name
             assert values[0] == pytest.approx(float(spec.core(cells)), abs=rough), name
+
+
+def test_diagnostics_say_over_how_many_rows_each_is() -> None:
+    found = diagnostics(Sample.of([0.9, None, None], [1, 1, 0]))
+    assert {name: found[name]["n"] for name in ("accuracy", "parse_rate", "brier")} == {
+        "accuracy": 3, "parse_rate": 3, "brier": 1
+    }  # fmt: skip

@@ -274,3 +274,24 @@ def test_the_page_escapes_what_models_write() -> None:
     result = vecbench([hostile], resamples=0)
     assert "<script>" not in page(result)
     assert any("<script>" in line for line in lines(result))
+
+
+def test_without_a_format_the_command_reads_the_first_closed_tags(tmp_path: Path, cli: Callable[..., Any]) -> None:
+    file = tmp_path / "merged.jsonl"
+    row = {"task": "FI-8", "ground_truth": "fear", "candidates": MIKELS, "response": said("fear", 0.9)}
+    file.write_text(json.dumps(row))
+    for options, share in (((), 1.0), (("--format", "emocaliber"), 0.0)):
+        out = tmp_path / f"out{len(options)}"
+        assert cli("score", str(file), "--vecbench", "--resamples", "0", "--out", str(out), *options).code == 0
+        numbers = json.loads((out / "vecbench.json").read_text())
+        assert numbers["ours"]["overall"]["metrics"]["parse_rate"]["value"] == share
+
+
+def test_what_is_no_row_of_a_json_file_is_counted(tmp_path: Path) -> None:
+    good = {"task": "FI-8", "ground_truth": "fear", "candidates": MIKELS, "response": said("fear")}
+    (tmp_path / "c.json").write_text(json.dumps({"1": good, "2": "oops", "3": 7}))
+    items, odd = read_items(tmp_path / "c.json")
+    assert ([each.id for each in items], odd[reading.NOT_JSON]) == (["1"], 2)
+    (tmp_path / "d.json").write_text("7")
+    with pytest.raises(UserError, match="no VECBench row in it"):
+        read_items(tmp_path / "d.json")

@@ -9,7 +9,7 @@ from PIL import Image
 
 from emocal_rl import recipe as recipes
 from emocal_rl.data import load
-from emocal_rl.export import settings
+from emocal_rl.export import reward_file, settings
 from emocal_rl.preflight import reward_of
 
 SMALL = ["data.limit=3", "evaluation.splits=[validation]"]
@@ -95,3 +95,8 @@ def test_nothing_is_written_over(cli, tmp_path):
     (tmp_path / "notes").write_text("mine")
     done = cli("export", "verl", "--recipe", "grpo_brier", "--out", str(tmp_path), *SMALL)
     assert done.err == f"error: {tmp_path} exists and is not empty; choose another --out\n"
+
+
+def test_a_judge_s_answers_are_graded_by_the_judge(cli, tmp_path):
+    made = recipes.load("grpo_brier", ["target=judge", "judge_errors={false_positive: 0.1}"])
+    assert "grader={'use': 'judge', 'false_positive': 0.1, 'false_negative': 0.0}" in reward_file(made)

@@ -18,7 +18,7 @@ from emocal_rl.sweep import spec
 from emocal_rl.sweep.board import board, progress
 from emocal_rl.sweep.command import Options, chosen, run_sweep
 from emocal_rl.sweep.engines import Outcome
-from emocal_rl.sweep.schedule import State, run
+from emocal_rl.sweep.schedule import State, _end, run
 from emocal_rl.sweep.tasks import Task, cold_start, share, tasks_of
 
 TEXT = "recipe: grpo_brier\nseeds: [0, 1]\nvariants: {a: {}, b: {trainer.learning_rate: 1.0e-4}}\n"
@@ -228,3 +228,10 @@ def test_a_terminal_gets_a_table(plan: spec.Plan, tmp_path: Path) -> None:
     assert progress(states[1]) == 0.25
     for words in ("cold start", "seed 1", "1m01s", "25%", "broken", "b-0: no disk", "left"):
         assert words in shown, words
+
+
+def test_an_exception_without_words_is_a_reason_too() -> None:
+    state, future = State(None), Future[Outcome]()  # type: ignore[arg-type]
+    future.set_exception(RuntimeError())
+    _end(state, future, retries=0)
+    assert (state.status, state.reason) == ("broken", "RuntimeError: ")

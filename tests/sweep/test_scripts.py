@@ -74,3 +74,24 @@ def test_skypilot_trains_one_seed_a_job(cli: Callable[..., Any], programs: dict[
     assert "for seed in 0 1 2 3 4; do sky jobs launch" in text
     (call,) = bash(task["run"], programs | {"SEED": "3", "SKYPILOT_NUM_GPUS_PER_NODE": "8"}, tmp_path)
     assert " ".join(call) == "sweep reward_ablation trainer.max_steps=1 --seeds 3 --out /results --part --jobs 8"
+
+
+def test_the_report_of_a_part_of_a_sweep_trains_nothing_else(
+    cli: Callable[..., Any], programs: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, "{brier: {}, log: {reward: {correct: 1.0, log_unit: 1.0}}}")
+    script = cli("sweep", "s.yaml", "--only", "brier", "--print", "slurm").out
+    assert bash(script, programs, tmp_path)[-1][2:4] == ["--only", "brier"]
+    task, _ = yaml_load.parse(cli("sweep", "s.yaml", "--only", "brier", "--print", "skypilot").out, "task.yaml")
+    assert "s.yaml --only brier --seeds" in task["run"]
+
+
+def test_a_sweep_s_name_may_hold_a_space(
+    cli: Callable[..., Any], programs: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, "{brier: {}}").rename(tmp_path / "my sweep.yaml")
+    script = cli("sweep", "my sweep.yaml", "--print", "slurm").out
+    bash(script, programs, tmp_path)
+    assert "--job-name='my sweep'-report" in script

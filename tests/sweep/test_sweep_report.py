@@ -137,7 +137,7 @@ def test_a_better_variant_is_recommended_with_its_evidence() -> None:
     lines = advice(split, "base", clean)
     assert lines == [
         "Train with b: on unseen styles its Brier score is 0.200 [0.190, 0.210], base's 0.200 [0.190, 0.210] "
-        "(−0.030 [−0.040, −0.020], Holm p 0.004, in 5 of 5 seeds better); accuracy 1.0% [0.000, 0.020].",
+        "(−0.030 [−0.040, −0.020], Holm p 0.004, in 5 of 5 seeds better); accuracy +1.0 points [0.0, 2.0].",
         "Not told apart from base by this many seeds and rows: c.",
     ]
 
@@ -147,3 +147,11 @@ def test_a_flagged_variant_is_not_recommended() -> None:
     lines = advice(split, "base", {"base": {}, "a": {"giving_up": 2}})
     assert lines[0].endswith("none is demonstrably better without being flagged.")
     assert lines[1] == "Better than base by the Brier score, but flagged: a (wrong on purpose in 2)."
+
+
+def test_flagged_variants_keep_the_order_of_the_sweep() -> None:
+    names = [f"v{i}" for i in range(8)]
+    split = split_of(**{name: brier(-0.02, 0.01, True) for name in names})
+    flags: dict[str, dict[str, int]] = {"base": {}, **{name: {"giving_up": 1} for name in names}}
+    lines = [line for line in advice(split, "base", flags) if line.startswith("Better than base")]
+    assert [line.partition("flagged: ")[2].split()[0] for line in lines] == names

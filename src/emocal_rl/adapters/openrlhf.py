@@ -42,7 +42,8 @@ def reply_in(query: Any, prompt: Any) -> Any:
     if query.startswith(prompt):
         return query[len(prompt) :]
     tail = prompt[-_TAIL:]
-    return query.partition(tail)[2] if tail in query else query
+    # the prompt may hold its own end several times (turns, examples), and so may the reply
+    return query.split(tail, prompt.count(tail))[-1]
 
 
 def __getattr__(name: str) -> OpenRlhfReward:

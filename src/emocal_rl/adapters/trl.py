@@ -150,14 +150,14 @@ def all_but(label: str, target: Mapping[str, Any]) -> dict[str, Any]:
     """The target with one vote for `label` taken away.
 
     Over the annotators, each taken away once, the shares of the others' votes average to the shares of all votes.  A
-    lone annotator is kept: there would be nobody left to judge.
+    lone annotator is kept: there would be nobody left to judge. So are shares, of which there is no one vote to take.
 
     >>> all_but("b", {"candidates": ["a", "b"], "votes": [1, 2]})["votes"]
     [1, 1]
     """
-    votes = list(target["votes"])
-    if sum(votes) > 1:
-        votes[list(target["candidates"]).index(label)] -= 1
+    votes, at = list(target["votes"]), list(target["candidates"]).index(label)
+    if votes[at] >= 1 and sum(votes) > 1:
+        votes[at] -= 1
     return {**target, "votes": votes}
 
 

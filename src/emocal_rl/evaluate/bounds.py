@@ -59,7 +59,9 @@ def bayes(votes: Votes) -> dict[str, float]:
 
 
 def agreement(votes: Votes) -> Array:
-    """(n,) how often one annotator of a row agrees with another of it, in [0, 1]; NaN where there is no other.
+    """(n,) how often one annotator of a row agrees with another of it, in [0, 1].
+
+    NaN where there is no other, and where votes are shares, which say nothing about two people.
 
     >>> agreement([[3, 1], [1, 0]]).tolist()
     [0.5, nan]
@@ -67,7 +69,7 @@ def agreement(votes: Votes) -> Array:
     found = np.empty(len(votes))
     for rows, counts in tables(votes):
         total = counts.sum(1)
-        found[rows] = ratio((counts * (counts - 1)).sum(1), np.where(total > 1, total * (total - 1), 0.0))
+        found[rows] = ratio((counts * (counts - 1)).sum(1), np.where(total >= 2, total * (total - 1), 0.0))
     return found
 
 

@@ -120,10 +120,13 @@ def consistency(
     """Consistency resampling (Broecker and Smith 2007) of the ECE: draw y* ~ Bernoulli(c), recompute, repeat.
 
     For soft or clustered labels the drawn deviations are scaled by the square root of the design effect. At least 200
-    draws are made, so that the floor is known even where no intervals are wanted.
+    draws are made, so that the floor is known even where no intervals are wanted. NaN where no row states a confidence.
     """
     resamples = max(resamples, 200)
     cells, effect = sample.cells(), design_effect(sample, clusters, bins)
+    if not cells.values.size:
+        nothing = float("nan")
+        return Consistency(nothing, nothing, nothing, nothing, effect)
     _, right, stated = pooled(cells, bin_of(cells.values, bins), bins)
     observed = float(np.abs(right - stated).sum() / cells.n)
     drawn = sample.coarse.cells()

@@ -50,7 +50,7 @@ def left_out(votes: Sequence[Sequence[float]]) -> dict[str, float]:
 
 def of_records(records: Records) -> dict[str, Any]:
     """Both, of the readable replies of a stage on a split; empty where people did not vote or nothing is stated."""
-    rows = [row for row in records.rows if row.confidence is not None and len(row.votes) > 1 and sum(row.votes) > 1]
+    rows = [row for row in records.rows if row.confidence is not None and len(row.votes) > 1 and sum(row.votes) >= 2]
     if not rows or records.votes is None:
         return {}
     found = apart([row.confidence or 0.0 for row in rows], [row.correct for row in rows])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from emocal_rl.evaluate.cells import Array, Clusters, Sample
+from emocal_rl.evaluate.cells import Array, Cells, Clusters, Sample
 from emocal_rl.evaluate.decompose import Consistency, consistency, smooth_consistency
 from emocal_rl.evaluate.measure import MEASURES, Interval, Metric
 from emocal_rl.evaluate.metrics import HEADLINE
@@ -31,6 +31,11 @@ def interval(value: float, replicates: Array, kind: Interval) -> tuple[float | N
     return (low, high) if kind == "percentile" else (max(0.0, 2 * value - high), max(0.0, 2 * value - low))
 
 
+def rows_behind(name: str, cells: Cells) -> int:
+    """The rows that a metric is over: all attempts, or those that state a confidence."""
+    return int(cells.attempts if name in ("accuracy", "parse_rate") else cells.n)
+
+
 def measured(
     sample: Sample, resampler: Resampler, names: Sequence[str] = HEADLINE, replicates: dict[str, Array] | None = None
 ) -> dict[str, Metric]:
@@ -40,9 +45,8 @@ def measured(
     for name in names:
         spec = MEASURES[name]
         value = float(spec.core(cells))
-        n = int(cells.attempts if name in ("accuracy", "parse_rate") else cells.n)
         low, high = interval(value, drawn[name], spec.interval)
-        found[name] = Metric(name, value, spec.definition, n, low, high, spec.direction)
+        found[name] = Metric(name, value, spec.definition, rows_behind(name, cells), low, high, spec.direction)
     return found
 
 

@@ -179,7 +179,8 @@ def finish(job: Job, failed: Mapping[str, int], data: DataSet) -> None:
 def _write_info(job: Job, status: str, stage: str, more: Mapping[str, Any]) -> None:
     path = job.out / "run.json"
     before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    stages = [{"name": job.name, "algorithm": "evaluation", "status": stage}]
+    others = [each for each in before.get("stages", []) if each["name"] != job.name]  # evaluated here earlier
+    stages = [*others, {"name": job.name, "algorithm": "evaluation", "status": stage}]
     info = {"command": list(job.command), "started": before.get("started", _now()), "ended": None, "status": status}
     info |= {"seed": job.recipe.seed, "decoding": asdict(job.decoding), "samples": job.samples, "stages": stages}
     info |= {"versions": environment.versions(), "git": environment.git_state(), "device": environment.device()}

@@ -132,7 +132,7 @@ def read_records(path: Path) -> Records:
 
 def _record(line: Mapping[str, Any], number: int, offset: int, odd: Counter[str], known: dict[Any, Any]) -> Record:
     """One line. ``known`` keeps one object of every value that many rows repeat, which is all but their ids."""
-    identity = str(line.get("id", f"line-{number + 1}"))
+    identity = f"line-{number + 1}" if line.get("id") is None else str(line["id"])
     confidence, fault = _confidence(line.get("confidence"), line.get("fault"), odd)
     named = {name: None if line.get(name) is None else str(line[name]) for name in ("label", "answer", "task")}
     votes = _votes(line.get("votes"))
@@ -145,7 +145,7 @@ def _record(line: Mapping[str, Any], number: int, offset: int, odd: Counter[str]
         "fault": fault,
     }
     shared: dict[str, Any] = {name: known.setdefault(value, value) for name, value in repeated.items()}
-    cluster = str(line.get("cluster") or identity)
+    cluster = identity if line.get("cluster") in (None, "") else str(line["cluster"])
     return Record(
         id=identity,
         cluster=identity if cluster == identity else known.setdefault(cluster, cluster),

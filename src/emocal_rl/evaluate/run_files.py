@@ -9,9 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from emocal_rl import files
+from emocal_rl import files, yaml_load
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate.records import Records, read_records
 
@@ -65,8 +63,8 @@ class RunFiles:
     def recipe(self) -> dict[str, Any]:
         """The recipe file as a mapping; empty when it is no YAML mapping."""
         try:
-            value = yaml.safe_load(self.recipe_text) if self.recipe_text else {}
-        except yaml.YAMLError:
+            value = yaml_load.parse(self.recipe_text, "recipe.yaml")[0]
+        except UserError:
             return {}  # the recipe is only shown; a hand-edited one must not cost the report
         return value if isinstance(value, dict) else {}
 

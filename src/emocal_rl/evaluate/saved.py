@@ -64,7 +64,7 @@ def read_saved(path: Path) -> Saved:
     if not path.is_file():
         raise UserError(f"{path}: no such file; give a .jsonl file with one completion a line")
     odd: Counter[str] = Counter()
-    rows: dict[tuple[str, Any], SavedRow] = {}
+    rows: dict[tuple[str | None, str | None, str, str], SavedRow] = {}  # ids may start again in a split or a task
     known: dict[Any, Any] = {}
     for number, (_, line) in enumerate(files.scan_jsonl(path, lambda _: odd.update([NOT_JSON])), start=1):
         if line.get("status") == "error":
@@ -72,7 +72,7 @@ def read_saved(path: Path) -> Saved:
             continue
         row = saved_row(line, number, odd, known)
         if row is not None:
-            key = (row.id, line.get("repeat"))
+            key = (row.split, row.task, row.id, str(line.get("repeat")))
             odd[REPEATED] += key in rows
             rows[key] = row
     if not rows:
@@ -98,9 +98,9 @@ def saved_row(
         odd[NO_TEXT] += reply is None
     elif not text.strip():
         odd[EMPTY] += 1
-    identity = str(_first(line, IDS, (str, int)) or f"line-{number}")
-    cluster = str(_first(line, CLUSTERS, (str, int)) or identity)
-    task = line.get("task") or (line.get("other_info") or {}).get("task")
+    identity = str(_first(line, IDS, (str, int), f"line-{number}"))
+    cluster = str(_first(line, CLUSTERS, (str, int), identity))
+    task = line.get("task") or _inner(line).get("task")
     split = _first(line, ("split",), str)
     return SavedRow(identity, cluster, None if task is None else str(task), text, target, reply, split)
 
@@ -115,9 +115,16 @@ def _shared(target: dict[str, Any], known: dict[Any, Any]) -> dict[str, Any]:
     return known.setdefault((tuple(names), target.get("label")), whole)  # type: ignore[no-any-return]
 
 
-def _first(line: Mapping[str, Any], names: Sequence[str], kinds: type | tuple[type, ...]) -> Any:
+def _first(line: Mapping[str, Any], names: Sequence[str], kinds: type | tuple[type, ...], otherwise: Any = None) -> Any:
+    """The first of these columns that holds something of this kind; 0 is something."""
     found = (line[name] for name in names if isinstance(line.get(name), kinds) and line[name] not in ("", []))
-    return next(found, None)
+    return next(found, otherwise)
+
+
+def _inner(line: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The columns that VECBench's files keep one level down."""
+    inner = line.get("other_info")
+    return inner if isinstance(inner, Mapping) else {}
 
 
 def text_of(line: Mapping[str, Any]) -> str | None:
@@ -131,8 +138,7 @@ def text_of(line: Mapping[str, Any]) -> str | None:
 
 def target_of(line: Mapping[str, Any], odd: Counter[str]) -> dict[str, Any] | None:
     """What a grader needs: candidates, votes, label, aliases, as far as the line has them."""
-    inner = line.get("other_info") if isinstance(line.get("other_info"), Mapping) else {}
-    line = {**(inner or {}), **line}
+    line = {**_inner(line), **line}
     target: dict[str, Any] = {}
     candidates = _first(line, CANDIDATES, list)
     if candidates is not None:

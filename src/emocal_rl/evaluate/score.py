@@ -113,7 +113,8 @@ def score_rows(rows: Sequence[SavedRow], reward: Reward) -> list[Scored]:
     replies = [row.reply or reward.read(row.text, target) for row, target in zip(rows, targets, strict=True)]
     states = reward.format.states
     grades = [grade(reward.grader, reply, target, states) for reply, target in zip(replies, targets, strict=True)]
-    return reward.score(replies, grades, [row.id for row in rows] if reward.needs_groups else None)
+    groups = [(row.split, row.task, row.id) for row in rows]
+    return reward.score(replies, grades, groups if reward.needs_groups else None)
 
 
 def _with_label(target: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -64,11 +64,12 @@ def _named(parts: Iterable[tuple[str, Sequence[int]]]) -> dict[str, Sequence[int
 
 def _identities(rows: Sequence[SavedRow]) -> list[str]:
     """Further samples of a row are rows of the same cluster, their ids end in #1, #2, ..."""
-    seen: Counter[str] = Counter()
+    seen: Counter[tuple[str | None, str]] = Counter()
     found = []
     for row in rows:
-        found.append(f"{row.id}#{seen[row.id]}" if seen[row.id] else row.id)
-        seen[row.id] += 1
+        key = (row.split, row.id)
+        found.append(f"{row.id}#{seen[key]}" if seen[key] else row.id)
+        seen[key] += 1
     return found
 
 

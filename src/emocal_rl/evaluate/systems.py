@@ -11,7 +11,7 @@ import numpy as np
 from emocal_rl.evaluate.answers import f1_metrics
 from emocal_rl.evaluate.bounds import annotator, bayes_sample, crowd_sample
 from emocal_rl.evaluate.cells import Array, Ints, Sample, grouped
-from emocal_rl.evaluate.intervals import floors, measured, smooth_floors
+from emocal_rl.evaluate.intervals import floors, measured, rows_behind, smooth_floors
 from emocal_rl.evaluate.measure import MEASURES, Metric
 from emocal_rl.evaluate.metrics import HEADLINE, consistency
 from emocal_rl.evaluate.recalibrate import ByTask, Recalibration, fit_by_task, fit_sample
@@ -86,7 +86,7 @@ def bound_systems(records: Records, resampler: Resampler) -> list[System]:
     if votes is None:
         return []
     rows = [evaluated("bayes", "Bayes bound", "bound", bayes_sample(votes), resampler, records.clusters)]
-    if all(sum(v) > 1 for v in votes):
+    if all(sum(v) >= 2 for v in votes):  # shares, which sum to 1, say nothing about a single annotator
         rows += [_annotator(votes), _crowd(votes, records.clusters, resampler)]
     return rows
 
@@ -183,8 +183,10 @@ def diagnostics(sample: Sample) -> dict[str, dict[str, Any]]:
     cells = sample.cells()
     if not cells.values.size:
         return {}
-    n = int(cells.n)
-    values = {k: Metric(k, float(m.core(cells)), m.definition, n, direction=m.direction) for k, m in MEASURES.items()}
+    values = {
+        k: Metric(k, float(m.core(cells)), m.definition, rows_behind(k, cells), direction=m.direction)
+        for k, m in MEASURES.items()
+    }
     return {k: v.as_dict() for k, v in values.items()}
 
 

@@ -216,7 +216,8 @@ def summary_lines(metrics: Mapping[str, Any]) -> list[str]:
 def _chosen(split: Mapping[str, Any], full: bool) -> list[tuple[str, Mapping[str, Any]]]:
     systems = split["systems"]
     posthoc = [k for k in systems if k.startswith("before+") and not k.startswith("before+constant")]
-    best = min(posthoc, key=lambda k: systems[k]["metrics"]["brier"]["value"] or 1.0, default="")
+    scores = {k: systems[k]["metrics"]["brier"]["value"] for k in posthoc}
+    best = min((k for k in posthoc if scores[k] is not None), key=lambda k: scores[k], default="")
     names = {"before": "before", "before+constant": "constant base rate",
              best: f"before, {calibrator_label(best.partition('+')[2])}",
              "after": "after", "bayes": "Bayes bound"}  # fmt: skip

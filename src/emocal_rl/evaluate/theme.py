@@ -77,19 +77,10 @@ def grid(ax: Axes, axis: str = "both") -> None:
     ax.grid(True, axis=axis, color=RULE, linewidth=0.7)  # type: ignore[arg-type]
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file that is either the old one or the whole new one, whatever happens in between."""
-    part = path.with_name(f".{path.name}.part")
-    with files.writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data)
-        part.replace(path)
-
-
 def save(figure: Figure, path: Path, numbers: Mapping[str, Any]) -> bytes:
     """Write ``path`` (PNG) and, beside it, the plotted numbers as JSON. Returns the PNG."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
-    write_atomically(path, buffer.getvalue())
+    files.write_bytes(path, buffer.getvalue())
     files.write_json(path.with_suffix(".json"), numbers)
     return buffer.getvalue()

@@ -97,8 +97,16 @@ def read_lines(path: Path, odd: Counter[str]) -> list[dict[str, Any]]:
             found = json.loads(path.read_text(encoding="utf-8"))
         except json.JSONDecodeError as problem:
             raise UserError(f"{path}: not valid JSON ({problem.msg}, line {problem.lineno})") from None
-        rows = [{"id": key, **row} for key, row in found.items()] if isinstance(found, dict) else found
-        return [row for row in rows if isinstance(row, dict)]
+        except UnicodeDecodeError:
+            raise UserError(f"{path}: not a text file (expected JSON in UTF-8)") from None
+        named = (
+            list(found.items())
+            if isinstance(found, dict)
+            else [(None, row) for row in (found if isinstance(found, list) else [found])]
+        )
+        rows = [row if key is None else {"id": key, **row} for key, row in named if isinstance(row, dict)]
+        odd[NOT_JSON] += len(named) - len(rows)
+        return rows
     broken: list[str] = []
     lines = files.read_jsonl(path, broken.append)
     odd[NOT_JSON] += len(broken)

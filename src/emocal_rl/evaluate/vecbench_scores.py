@@ -111,7 +111,7 @@ def _row(
     truths = [item.truth.lower() for item in items]
     own = {name.lower() for item in items for name in item.candidates} | set(truths)
     both = f1(answers, truths, sorted(own))
-    tasks = {item.task for item in items}
+    tasks = dict.fromkeys(item.task for item in items)
     means = [np.mean([y for y, item in zip(correct, items, strict=True) if item.task == task]) for task in tasks]
     several = len(tasks) > 1
     return Row(found, both["weighted"], None if several else both["macro"], float(np.mean(means)) if several else None)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from emocal_rl.evaluate.findings import between, number, percent
+from emocal_rl.evaluate.findings import between, number
+from emocal_rl.evaluate.tables import spread
 
 ALPHA = 0.05
 FLAGS = {
@@ -25,7 +26,7 @@ def advice(split: Mapping[str, Any], baseline: str, flags: Mapping[str, Mapping[
     no flag that the baseline lacks; among several the one with the lowest.
     """
     shown = {name: c["brier"] for name, c in split["contrasts"].items()}
-    better = {name for name, c in shown.items() if _shown(c) and c["value"] < 0}
+    better = [name for name, c in shown.items() if _shown(c) and c["value"] < 0]
     worse = sorted((name for name, c in shown.items() if _shown(c) and c["value"] > 0), key=lambda n: shown[n]["value"])
     clean = [name for name in better if not flags[name].keys() - flags[baseline].keys()]
     best = min(clean, key=lambda name: shown[name]["value"], default=None)
@@ -54,7 +55,8 @@ def _change(best: str, baseline: str, split: Mapping[str, Any]) -> str:
     return (
         f"Train with {best}: on {split['label']} its Brier score is {_score(best, split)}, {baseline}'s "
         f"{_score(baseline, split)} ({_evidence('', found['brier']).strip()}); accuracy "
-        f"{percent(accuracy['value'])} {between(accuracy['low'], accuracy['high'])}."
+        f"{'+' if accuracy['value'] > 0 else ''}{number(100 * accuracy['value'], 1)} points "
+        f"{spread('accuracy', accuracy['low'], accuracy['high'])}."
     )
 
 

@@ -68,7 +68,7 @@ def _connect(ray: Any, address: str | None) -> None:
         if address is None:
             ray.init(address="local", include_dashboard=False, **options)
             return
-        first = str(error).strip().splitlines()[0]
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(f"sweep: no Ray cluster at {address}: {first}; start one with: ray start --head") from None
 
 

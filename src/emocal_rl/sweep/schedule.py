@@ -62,7 +62,7 @@ def _start(state: State, engine: Engine, begin: Callable[[Task], None]) -> Futur
 
 def _end(state: State, future: Future[Outcome], retries: int) -> None:
     error = future.exception()
-    ended = future.result() if error is None else Outcome(f"{type(error).__name__}: {str(error).splitlines()[0]}")
+    ended = future.result() if error is None else Outcome(f"{type(error).__name__}: {error}".splitlines()[0])
     state.reason, state.seconds = ended.reason, time.monotonic() - state.began
     state.status = "broken" if ended.reason else "done"
     if ended.again and state.attempts <= retries:

@@ -43,13 +43,13 @@ def slurm(plan: Plan, tasks: Sequence[Task], out: Path, command: Sequence[str]) 
     points = [task.name for task in tasks if task.name not in cold]
     rounds = [("cold", cold), ("points", points)]
     return SLURM.format(
-        name=plan.name,
+        name=shlex.quote(plan.name),
         folder=shlex.quote(str(Path.cwd())),
         out=shlex.quote(str(out)),
         resources="--gpus=1 --cpus-per-task=4 --time=24:00:00",
         command=shlex.join(command),
         rounds="\n".join(
-            f'last=$(submit {plan.name}-{kind} "${{last:+afterany:$last}}" {shlex.join(names)})'
+            f'last=$(submit {shlex.quote(plan.name)}-{kind} "${{last:+afterany:$last}}" {shlex.join(names)})'
             for kind, names in rounds
             if names
         ),

@@ -1,4 +1,6 @@
-"""Trains one run of a sweep, in a process of its own: `python -m emocal_rl.sweep.worker RUN_DIR [SHARED_RUN_DIR]`."""
+"""Trains one run of a sweep, in a process of its own:
+`python -m emocal_rl.sweep.worker PARENT_PID RUN_DIR [SHARED_RUN_DIR]`.
+"""
 
 from __future__ import annotations
 

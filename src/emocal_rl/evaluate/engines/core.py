@@ -143,6 +143,9 @@ def open_engine(
     if name == "openai":
         from emocal_rl.evaluate.engines.openai import OpenAIEngine
 
+        named = {"model": "--model-name", "base_url": "--base-url", "concurrency": "--batch-size"}
+        if taken := [key for key in given if key in named]:
+            raise UserError(*[f"--engine-option {key}: set it with {named[key]}" for key in taken])
         return OpenAIEngine(model, str(base_url), concurrency=batch_size, **given)
     if name == "vllm":
         from emocal_rl.evaluate.engines.vllm import VllmEngine

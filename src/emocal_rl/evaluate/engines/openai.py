@@ -182,6 +182,8 @@ def text_of(answer: Any) -> str:
     """
     try:
         message = answer["choices"][0]["message"]
+        if not isinstance(message, Mapping):
+            raise TypeError
     except (KeyError, IndexError, TypeError):
         raise RefusedError(f"the answer holds no message: {json.dumps(answer)[:200]}", again=True) from None
     content = _joined(message.get("content"))
