@@ -29,6 +29,21 @@ def test_figures_are_the_committed_results():
             assert shown in row
 
 
+def test_the_ablations_table_is_the_committed_result():
+    results = json.loads((ROOT / "benchmarks" / "results" / "reward_ablation.json").read_text("utf-8"))
+    page = (ROOT / "docs" / "sweeps.md").read_text("utf-8").split("## What the ablation says")[1]
+    variants = results["splits"]["unseen_style"]["variants"]
+    rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
+    assert rows.keys() == variants.keys()
+    for name, found in variants.items():
+        shown = " | ".join(f"{found['after'][metric]['value']:.3f}" for metric in ("brier", "ece_10", "auroc"))
+        assert shown in rows[name]
+    for rival, metric in (("rlcr", "brier"), ("dcpo", "brier"), ("emocaliber", "auroc"), ("rewarding_doubt", "auroc")):
+        gap = variants[rival]["contrast"][metric]
+        low, value, high = sorted(abs(gap[name]) for name in ("low", "value", "high"))
+        assert f"{value:.3f} [{low:.3f}, {high:.3f}]" in README
+
+
 def test_every_path_in_the_file_list_exists():
     listed = README.split("```\nsrc/emocal_rl/\n")[1].split("```")[0]
     for line in listed.splitlines():
