@@ -24,11 +24,21 @@ def options(doc: str | None, name: str, seeds: int) -> argparse.ArgumentParser:
     return parser
 
 
+def trained(plan: Plan, given: argparse.Namespace, name: str) -> list[str]:
+    """Train every point that is not finished, and write the sweep's report; what to print."""
+    return run_sweep(plan, Options(given.out, engine=lambda: Local(given.jobs)), [f"benchmarks.{name}"])
+
+
+def keep(numbers: dict[str, Any], name: str) -> str:
+    """Write `results/NAME.json` with where it was measured; its path."""
+    where = {"device": environment.device(), "versions": environment.versions()}
+    files.write_json(RESULTS / f"{name}.json", numbers | where)
+    return str(RESULTS / f"{name}.json")
+
+
 def compare(plan: Plan, given: argparse.Namespace, name: str, **about: Any) -> None:
     """Train every point, compare, print, write `results/NAME.json`."""
-    lines = run_sweep(plan, Options(given.out, engine=lambda: Local(given.jobs)), [f"benchmarks.{name}"])
+    lines = trained(plan, given, name)
     numbers = json.loads((given.out / "comparison.json").read_text("utf-8"))
     runs = [run | {"path": Path(run["path"]).name} for run in numbers["runs"]]
-    where = {"device": environment.device(), "versions": environment.versions()}
-    files.write_json(RESULTS / f"{name}.json", numbers | about | where | {"runs": runs})
-    print("\n".join([*lines, str(RESULTS / f"{name}.json")]))
+    print("\n".join([*lines, keep(numbers | about | {"runs": runs}, name)]))

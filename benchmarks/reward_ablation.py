@@ -18,10 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import by_sweep
-from emocal_rl import environment, files
 from emocal_rl.sweep import spec
-from emocal_rl.sweep.command import Options, run_sweep
-from emocal_rl.sweep.engines import Local
 from emocal_rl.sweep.evidence import curve, reached
 
 NAME, RIVAL = "reward_ablation", "rlcr"
@@ -40,12 +37,8 @@ def sample_efficiency(plan: spec.Plan, out: Path) -> dict[str, Any]:
     return found
 
 
-def keep(plan: spec.Plan, out: Path) -> None:
-    """Write the result, and copy the pages."""
-    numbers = json.loads((out / "report.json").read_text("utf-8"))
-    about = {"sample_efficiency": sample_efficiency(plan, out)}
-    where = {"device": environment.device(), "versions": environment.versions()}
-    files.write_json(by_sweep.RESULTS / f"{NAME}.json", numbers | about | where)
+def copy_pages(out: Path) -> None:
+    """Put what people read beside the documentation."""
     PAGES.mkdir(parents=True, exist_ok=True)
     for name in ("report.html", "comparison.html", "points.csv"):
         shutil.copy(out / name, PAGES / name)
@@ -55,9 +48,11 @@ def main() -> None:
     """Train what is missing, compare, print, write."""
     given = by_sweep.options(__doc__, NAME, seeds=5).parse_args()
     plan = spec.load(NAME, seeds=range(given.seeds))
-    lines = run_sweep(plan, Options(given.out, engine=lambda: Local(given.jobs)), [f"benchmarks.{NAME}"])
-    keep(plan, given.out)
-    print("\n".join([*lines, str(by_sweep.RESULTS / f"{NAME}.json"), str(PAGES / "report.html")]))
+    lines = by_sweep.trained(plan, given, NAME)
+    numbers = json.loads((given.out / "report.json").read_text("utf-8"))
+    kept = by_sweep.keep(numbers | {"sample_efficiency": sample_efficiency(plan, given.out)}, NAME)
+    copy_pages(given.out)
+    print("\n".join([*lines, kept, str(PAGES / "report.html")]))
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     if argv is None:  # as `python -m` does: rules and formats of one's own are named my_rules:mine
-        sys.path.append(os.getcwd())
+        sys.path.append("")  # the folder where one is, also one that has gone
     try:
         _run([argument for argument in arguments if argument != "--debug"])
         sys.stdout.flush()

@@ -99,13 +99,12 @@ def read_lines(path: Path, odd: Counter[str]) -> list[dict[str, Any]]:
             raise UserError(f"{path}: not valid JSON ({problem.msg}, line {problem.lineno})") from None
         except UnicodeDecodeError:
             raise UserError(f"{path}: not a text file (expected JSON in UTF-8)") from None
-        named = (
-            list(found.items())
-            if isinstance(found, dict)
-            else [(None, row) for row in (found if isinstance(found, list) else [found])]
-        )
-        rows = [row if key is None else {"id": key, **row} for key, row in named if isinstance(row, dict)]
-        odd[NOT_JSON] += len(named) - len(rows)
+        if isinstance(found, dict):
+            entries = [{"id": key, **row} if isinstance(row, dict) else row for key, row in found.items()]
+        else:
+            entries = found if isinstance(found, list) else [found]
+        rows = [row for row in entries if isinstance(row, dict)]
+        odd[NOT_JSON] += len(entries) - len(rows)
         return rows
     broken: list[str] = []
     lines = files.read_jsonl(path, broken.append)
