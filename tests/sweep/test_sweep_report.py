@@ -19,6 +19,7 @@ from emocal_rl.sweep.report import report_lines, write_report
 from emocal_rl.sweep.spec import Plan, Point
 
 RECIPE = recipes.load("grpo_brier")
+REFERENCES = ["before this stage", "constant base rate", "before, isotonic"]
 GAINS = {"good": 1.0, "same": 1.0, "poor": 0.0}
 
 
@@ -59,6 +60,21 @@ def test_what_is_demonstrably_worse_is_named_and_the_rest_is_not(swept: Any) -> 
     assert numbers["missing"] == ["same-1"]
 
 
+def test_what_costs_no_training_stands_beside_the_variants(swept: Any) -> None:
+    """The baseline's runs before the stage, and recalibrated: contrasts with the baseline the same way round."""
+    split = swept[3]["splits"]["unseen_style"]
+    assert list(split["references"]) == REFERENCES
+    after = split["variants"]["good"]["after"]
+    for row in split["references"].values():
+        for metric, found in row["contrast"].items():
+            assert found["value"] == pytest.approx(row["after"][metric]["value"] - after[metric]["value"])
+            assert found["low"] <= found["value"] <= found["high"]
+    untrained = split["references"]["before this stage"]["contrast"]["brier"]
+    assert untrained["value"] > 0
+    assert untrained["better"] is False
+    assert split["references"]["constant base rate"]["after"]["auroc"]["value"] == 0.5
+
+
 def test_files_and_terminal(swept: Any) -> None:
     _, done, out, numbers = swept
     assert json.loads((out / "report.json").read_text()) == json.loads(json.dumps(numbers))
@@ -76,7 +92,7 @@ def test_files_and_terminal(swept: Any) -> None:
     assert "http" not in html.replace("http-equiv", "")
     lines = report_lines(numbers)
     assert lines[0] == numbers["advice"][0]
-    assert lines[-1].startswith("poor")
+    assert [line.split("   ")[0] for line in lines[-4:]] == ["poor", *REFERENCES]
     assert json.loads((out / "figures" / "pareto_unseen_style.json").read_text())["bayes"]["brier"] < 0.25
 
 

@@ -9,7 +9,8 @@ import torch
 from emocal_rl.adapters.trl import TrlReward
 from emocal_rl.models import load
 from emocal_rl.rewards import FORMATS, Reward
-from emocal_rl.train.exact import DIGITS, ExactGRPOTrainer, decisions, deviations, stated_pay
+from emocal_rl.train.digits import DIGITS, decisions
+from emocal_rl.train.exact import ExactGRPOTrainer, deviations, stated_pay
 
 FORM = FORMATS["emocaliber"]
 PARTS = dict.fromkeys(("element", "human", "context", "interaction", "analysis"), "x")
@@ -128,9 +129,9 @@ def loss_side(model, worth: float = 0.0) -> ExactGRPOTrainer:
     return bare
 
 
-def one_reply(decided: bool, ends: bool) -> dict[str, torch.Tensor]:
+def one_reply(decided: bool, ends: int) -> dict[str, torch.Tensor]:
     """Two prompt tokens and three of a completion: a digit that pays k / 10, and token 11 after it."""
-    pay, end = torch.zeros(1, 3, 10), torch.zeros(1, 3, dtype=torch.bool)
+    pay, end = torch.zeros(1, 3, 10), torch.zeros(1, 3, dtype=torch.int8)
     pay[0, 1], end[0, 2] = decided * torch.arange(10) / 10, ends
     ids = torch.tensor([[0, 7, 11]])
     return {"digit_pay": pay, "digit_end": end, "prompt_ids": torch.zeros(1, 2), "completion_ids": ids}
@@ -154,7 +155,7 @@ def test_the_gradient_is_chance_times_pay_above_the_mean(worth):
     The logarithm of their share P of all tokens adds chance / P - chance for a digit and -chance for any other token.
     A temperature of 2 halves both.
     """
-    inputs = one_reply(decided=True, ends=False)
+    inputs = one_reply(decided=True, ends=0)
     value, gradient, chance = value_and_gradient(inputs, 1, worth)
     share, among = chance[:10].sum(), chance[:10] / chance[:10].sum()
     gain = inputs["digit_pay"][0, 1] - worth * among.log()
@@ -166,27 +167,39 @@ def test_the_gradient_is_chance_times_pay_above_the_mean(worth):
 
 def test_the_token_that_ends_a_number_is_made_more_likely():
     """d log p_11 / d logit_k is 1[k = 11] - p_k, halved by the temperature."""
-    value, gradient, chance = value_and_gradient(one_reply(decided=False, ends=True), 2)
+    value, gradient, chance = value_and_gradient(one_reply(decided=False, ends=1), 2)
     assert value == pytest.approx(chance[11].log().item())
     torch.testing.assert_close(gradient, (torch.nn.functional.one_hot(torch.tensor(11), 12) - chance) / TEMPERATURE)
 
 
+def test_a_digit_too_many_makes_all_other_tokens_more_likely():
+    """d log(1 - P) / d logit_k, P the share of the digits: -p_k for a digit, p_k P / (1 - P) for another token."""
+    value, gradient, chance = value_and_gradient(one_reply(decided=False, ends=-1), 2)
+    share = chance[:10].sum()
+    assert value == pytest.approx((1 - share).log().item())
+    expected = torch.cat([-chance[:10], chance[10:] * share / (1 - share)])
+    torch.testing.assert_close(gradient, expected / TEMPERATURE)
+
+
 def test_where_nothing_is_decided_nothing_is_learnt():
-    value, gradient, _ = value_and_gradient(one_reply(decided=False, ends=False), 1)
+    value, gradient, _ = value_and_gradient(one_reply(decided=False, ends=0), 1)
     assert (value, gradient.abs().sum().item()) == (0.0, 0.0)
 
 
 def test_the_place_after_the_last_digit_is_the_end(tokenizer):
-    """Of 0.80 the first token of the closing tag, not the second digit; of 0.805 nothing: a third decimal follows."""
+    """Of 0.80 the first token of the closing tag, not the second digit; of 0.805 the third decimal should have been."""
     reward = TrlReward(brier())
     texts = [FORM.write(PARTS, "positive", 0.8), FORM.write(PARTS, "positive", 0.8).replace("0.80", "0.805"), "hm"]
     reward(completions=texts, candidates=[CANDIDATES] * 3, label=["positive"] * 3)
     ids = tokenizer(texts, padding=True, padding_side="right", return_tensors="pt")["input_ids"]
     output = {"completion_ids": ids}
     advantages = trainer(reward, tokenizer, size=3)._token_advantages(output)
-    ends = [tokenizer.convert_ids_to_tokens(row[end]) for row, end in zip(ids, output["digit_end"], strict=True)]
+    ends = [
+        [tokenizer.decode(row[end == kind]) for kind in (1, -1)]
+        for row, end in zip(ids, output["digit_end"], strict=True)
+    ]
     written = [tokenizer.decode(row[pay.any(-1)]) for row, pay in zip(ids, output["digit_pay"], strict=True)]
     after = tokenizer.convert_ids_to_tokens(ids[0])[int(output["digit_end"][0].nonzero()) - 1]
     assert (after, written) == ("0", ["80", "80", ""])
-    assert [len(each) for each in ends] == [1, 0, 0]
+    assert ends == [[tokenizer.decode(ids[0][output["digit_end"][0] == 1]), ""], ["", "5"], ["", ""]]
     assert advantages[output["digit_pay"].any(-1)].tolist() == [0.0] * 4  # nothing is credited twice

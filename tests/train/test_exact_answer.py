@@ -11,7 +11,8 @@ from emocal_rl.adapters.trl import TrlReward
 from emocal_rl.errors import UserError
 from emocal_rl.models import load
 from emocal_rl.rewards import FORMATS, Reward
-from emocal_rl.train.exact import DIGITS, ExactGRPOTrainer
+from emocal_rl.train.digits import DIGITS
+from emocal_rl.train.exact import ExactGRPOTrainer
 from emocal_rl.train.exact_answer import Choice, answer_pays, choice, expected_pay, stacked
 
 FORM = FORMATS["emocaliber"]

@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerFast
 from emocal_rl.errors import UserError
 from emocal_rl.rewards import FORMATS, Reward
 from emocal_rl.train.credit import confidence_tokens, token_range
-from emocal_rl.train.exact import require_digits
+from emocal_rl.train.digits import require_digits
 
 AFTER, BEFORE = FORMATS["emocaliber"], FORMATS["confidence_first"]
 PARTS = dict.fromkeys(("element", "human", "context", "interaction", "analysis", "think"), "naïve ☺ 👩‍🚀 says: x > 0.7")

@@ -11,7 +11,9 @@ import numpy as np
 
 from emocal_rl import files
 from emocal_rl.evaluate.cells import Array
+from emocal_rl.evaluate.contrasts import METRICS
 from emocal_rl.evaluate.curves import series, smooth
+from emocal_rl.evaluate.seeds import RIVALS
 from emocal_rl.recipe import Recipe
 from emocal_rl.run_info import read_info
 
@@ -86,6 +88,32 @@ def flags(paths: Sequence[Path], split: Mapping[str, Any], variant: str) -> dict
     if poor := sum(rate < READABLE for rate in rates):
         found["unreadable"] = poor
     return dict(found)
+
+
+def references(summary: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What costs no reinforcement learning: the cold start of one variant's runs as it is and recalibrated post hoc.
+
+    summary: that variant's numbers on one split. Name -> its scores, and its contrasts with the variant as in the
+    table of variants: reference minus variant, `better` when the reference is. Recalibrations are fitted on another
+    split, so they are missing where none was evaluated.
+    """
+    names = {"before": "before this stage", **RIVALS}
+    return {
+        name: {
+            "runs": summary["runs"],
+            "after": {metric: summary[key][metric] for metric in METRICS},
+            "contrast": {metric: _turned(found) for metric, found in summary[f"after minus {key}"].items()},
+        }
+        for key, name in names.items()
+        if key in summary
+    }
+
+
+def _turned(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The difference the other way round; nothing is adjusted for many comparisons, and no p is given."""
+    value, low, high = (None if found[key] is None else -found[key] for key in ("value", "high", "low"))
+    better = found["better"]
+    return {"value": value, "low": low, "high": high, "better": better if better is None else not better}
 
 
 def front(points: Mapping[str, tuple[float, float]]) -> list[str]:

@@ -17,7 +17,7 @@ from emocal_rl.evaluate.markup import document, figure, headline, paragraphs, te
 from emocal_rl.evaluate.page import file_name
 from emocal_rl.evaluate.tables import LABELS, shown, spread, table
 from emocal_rl.sweep.advice import advice, flag_words, missing, p_value
-from emocal_rl.sweep.evidence import flags, front, speed
+from emocal_rl.sweep.evidence import flags, front, references, speed
 from emocal_rl.sweep.spec import Plan, Point
 
 COLUMNS = ("brier", "accuracy", "auroc", "ece_10", "overconfidence", "parse_rate")
@@ -64,7 +64,7 @@ def _runs(points: Sequence[Point], done: Mapping[str, Path]) -> dict[str, list[t
 
 
 def _split(split: Mapping[str, Any], points: Sequence[Point], done: Mapping[str, Path], first: str) -> dict[str, Any]:
-    """One split: each variant's scores, its contrast with the baseline, its flags; the front; the advice."""
+    """One split: each variant's and each reference's scores and contrast with the baseline; flags, front, advice."""
     paths = {name: [path for path, _ in runs] for name, runs in _runs(points, done).items()}
     raised = {name: flags(paths[name], split, name) for name in split["variants"]}
     scores = {name: {m: v["after"][m] for m in METRICS} for name, v in split["variants"].items()}
@@ -81,6 +81,7 @@ def _split(split: Mapping[str, Any], points: Sequence[Point], done: Mapping[str,
         "clusters": split["clusters"],
         "bayes": None if bound is None else {m: bound[m]["value"] for m in ("brier", "accuracy", "auroc")},
         "variants": rows,
+        "references": references(split["variants"][first]),
         "front": front(places),
         "advice": advice(split, first, raised),
     }
@@ -103,14 +104,15 @@ def _csv(points: Sequence[Point], numbers: Mapping[str, Any], compared: Mapping[
 
 
 def report_lines(numbers: Mapping[str, Any]) -> list[str]:
-    """The report for the terminal: the advice, then a line for each variant on the first split."""
+    """The report for the terminal: the advice, then a line for each variant and reference on the first split."""
     split = next(iter(numbers["splits"].values()))
-    wide = max(map(len, split["variants"])) + 2
+    rows = {**split["variants"], **split["references"]}
+    wide = max(map(len, rows)) + 2
     lines = [*numbers["advice"], *filter(None, [missing(numbers["missing"], numbers["points"])]), ""]
     lines.append(f"{split['label']:{wide}}" + "".join(f"{LABELS[m].rstrip(' ↑↓').strip():>16}" for m in COLUMNS))
-    for name, row in split["variants"].items():
+    for name, row in rows.items():
         cells = "".join(f"{shown(m, row['after'][m]['value']):>16}" for m in COLUMNS)
-        lines.append(f"{name:{wide}}{cells}  {flag_words(row['flags'])}".rstrip())
+        lines.append(f"{name:{wide}}{cells}  {flag_words(row.get('flags', {}))}".rstrip())
     return lines
 
 
@@ -130,7 +132,7 @@ def _page(numbers: Mapping[str, Any], drawn: Mapping[str, bytes]) -> str:
 def _section(split: Mapping[str, Any], baseline: str, picture: bytes) -> str:
     title = f"{split['label'].capitalize()}: {split['rows']} rows in {split['clusters']} clusters"
     caption = "Diamonds: means of variants; dots: runs; blue: no other variant is better in both. Dashed: Bayes bound."
-    rows = [_row(name, row) for name, row in split["variants"].items()]
+    rows = [_row(name, row) for name, row in (split["variants"] | split["references"]).items()]
     head = ["after training", *(LABELS[m] for m in COLUMNS), f"Brier − {baseline}'s", "Holm p", "flags"]
     return f"<h2>{text(title)}</h2>{figure(picture, caption)}{table(head, rows, 'score')}"
 
@@ -145,9 +147,9 @@ def _row(name: str, row: Mapping[str, Any]) -> str:
     if found:
         kind = {True: "better", False: "worse", None: "same"}[found["better"]]
         versus = f'<td class="{kind}">{number(found["value"])}<span class="d {kind}">'
-        versus += f"{between(found['low'], found['high'])}</span></td><td>{p_value(found['p_holm'])}</td>"
+        versus += f"{between(found['low'], found['high'])}</span></td><td>{p_value(found.get('p_holm'))}</td>"
     runs = f"<small>{len(row['runs'])} runs</small>"
-    words = f'<td class="arrow">{text(flag_words(row["flags"]))}</td>'
+    words = f'<td class="arrow">{text(flag_words(row.get("flags", {})))}</td>'
     return f"<tr><td><b>{text(name)}</b>{runs}</td>{cells}{versus}{words}</tr>"
 
 
@@ -168,5 +170,6 @@ def _method(numbers: Mapping[str, Any]) -> str:
     return (
         f"Intervals: 95%, {numbers['resamples']} resamples of clusters of rows crossed with runs. Against the "
         "baseline, rows and runs of the same seed are paired. Holm p: two-sided, of the same bootstrap, adjusted over "
-        "the variants of this table; the recommendation needs it below 0.05."
+        "the variants of this table; the recommendation needs it below 0.05. The last rows train nothing: the "
+        "baseline's runs before this stage, and their confidences recalibrated on the validation split."
     )

@@ -18,16 +18,13 @@ import numpy as np
 import torch
 
 from emocal_rl.adapters.trl import TrlReward
-from emocal_rl.errors import UserError
 from emocal_rl.models.load import tokenizer_of
 from emocal_rl.rewards import Reward, Rule, Scored
 from emocal_rl.rewards.rules.core import extrapolated
 from emocal_rl.rewards.scoring import group_sums
 from emocal_rl.train.credit import EPSILON, SegmentGRPOTrainer, parts, token_range
+from emocal_rl.train.digits import DIGITS, decisions, ending, require_digits
 from emocal_rl.train.exact_answer import choice, expected_pay, shared, stacked
-
-DIGITS = "0123456789"
-DECIDED = 2  # decimals; a third one changes what is paid by less than its entropy is worth
 
 
 def stated_pay(
@@ -52,20 +49,6 @@ def stated_pay(
     readable = (confidence > grid[0] - 1e-9) & (confidence < grid[-1] + 1e-9)
     paid = pay(np.clip(confidence, grid[0], grid[-1]), [term.target.of(correct, *others) for term, _ in terms])
     return np.where(readable, paid, worst)
-
-
-def decisions(number: str) -> list[tuple[int, np.ndarray]]:
-    """Each of the first two decimals: its place in the text, and the ten confidences it decides between.
-
-    number: a confidence as it stands in a reply: readers let white space and braces around it through.
-
-    >>> decisions("0.70")[0]
-    (2, array([0. , 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]))
-    """
-    number = number.replace("{", " ").replace("}", " ")  # places stay, and float takes white space
-    first = number.find(".") + 1
-    places = [place for place in range(first, min(first + DECIDED, len(number))) if first and number[place] in DIGITS]
-    return [(at, np.array([float(number[:at] + digit + number[at + 1 :]) for digit in DIGITS])) for at in places]
 
 
 def deviations(values: np.ndarray, size: int, scale: str) -> np.ndarray:
@@ -96,18 +79,6 @@ def importance(inputs: Any, row: Any) -> Any:
     return ratio[row] if whole else torch.ones(len(row), 1, device=inputs["digit_pay"].device)
 
 
-def require_digits(tokenizer: Any) -> None:
-    """Raise UserError unless the tokenizer writes every digit of a confidence as a token of its own."""
-    for number in (f"0.{hundredths:02}" for hundredths in range(100)):
-        pieces = [tokenizer.decode([token]) for token in tokenizer.encode(f">{number}<", add_special_tokens=False)]
-        digits = [piece for piece in pieces if set(piece) & set(DIGITS)]
-        if "".join(digits) != number.replace(".", "") or any(len(piece) > 1 for piece in digits):
-            raise UserError(
-                f"credit: exact needs a tokenizer that writes every digit as a token of its own; this one writes "
-                f"{number} as {' '.join(map(repr, pieces))}; set credit: segment"
-            )
-
-
 class ExactGRPOTrainer(SegmentGRPOTrainer):
     """Segment credit, with the expected score on the digits of the confidence.  A digit must be one token.
 
@@ -131,15 +102,15 @@ class ExactGRPOTrainer(SegmentGRPOTrainer):
         advantages = super()._token_advantages(output)
         scored, pays = self.reward_funcs[0].last, self._pays()
         pay = torch.zeros(*advantages.shape, len(DIGITS))  # (B, T, 10); all zero where no digit is decided
-        ends = torch.zeros(advantages.shape, dtype=torch.bool)  # (B, T): the token after a number
+        ends = torch.zeros(advantages.shape, dtype=torch.int8)  # (B, T): see `ending`
         digits = set(self._digits.tolist())
         for row, (reply, scale) in enumerate(zip(scored, self._deviations(scored), strict=True)):
             ids = output["completion_ids"][row].tolist()
-            for column, values in self._decided(reply, ids, pays[row]):
+            for decimal, (column, values) in enumerate(self._decided(reply, ids, pays[row]), 1):
                 pay[row, column] = torch.from_numpy(values / scale).float()
                 advantages[row, column] = 0.0
-                following = ids[column + 1 : column + 2]
-                ends[row, column + 1 : column + 2] = not set(following) & digits
+                goes_on = bool(set(ids[column + 1 : column + 2]) & digits)
+                ends[row, column + 1 : column + 2] = ending(decimal, goes_on)
         output["digit_pay"], output["digit_end"] = pay.to(advantages.device), ends.to(advantages.device)
         if self._answers:
             self._add_choices(output, advantages)
@@ -230,10 +201,12 @@ class ExactGRPOTrainer(SegmentGRPOTrainer):
         return total / (len(inputs["answer_pay"]) * self.current_gradient_accumulation_steps)
 
     def _ending(self, model: Any, states: Any, inputs: Any) -> Any:
-        """Log-chance of each token that ends a number, (N, 1)."""
+        """Log-chance of each token that ends a number, or where a digit goes on of any that would have, (N, 1)."""
         row, column = torch.nonzero(inputs["digit_end"], as_tuple=True)
         chances = self._log_chances(model, states, inputs, row, column)
-        return importance(inputs, row) * chances.gather(1, inputs["completion_ids"][row, column, None])
+        ended = chances.gather(1, inputs["completion_ids"][row, column, None])
+        other = chances.index_fill(1, self._digits, -torch.inf).logsumexp(-1, keepdim=True)
+        return importance(inputs, row) * torch.where(inputs["digit_end"][row, column, None] > 0, ended, other)
 
     def _log_chances(self, model: Any, states: Any, inputs: Any, row: Any, column: Any) -> Any:
         """Log-probabilities (N, V) of what could stand at `column` of the completions in `row`, both (N,)."""
