@@ -20,7 +20,7 @@ from emocal_rl.suggest import did_you_mean
 
 def train_options(parser: ArgumentParser) -> None:
     """Options of `train`."""
-    parser.add_argument("--recipe", metavar="NAME", help="a packaged recipe (see emocal-rl recipes) or a .yaml file")
+    parser.add_argument("--recipe", metavar="NAME", help=recipe_source.NAME_HELP)
     parser.add_argument(
         "overrides", nargs="*", metavar="key=value", help="change the recipe, e.g. trainer.max_steps=10"
     )
@@ -43,6 +43,7 @@ def train(args: Namespace) -> None:
         return
     recipe = _recipe(args, "train")
     if args.print_config:
+        print(recipe_source.chosen(args.recipe), file=sys.stderr)
         print(recipe_module.dump(recipe), end="")
         return
     if args.print:
@@ -59,7 +60,9 @@ def train(args: Namespace) -> None:
     preflight.require(recipe)
     for line in preflight.warnings(recipe):
         print(f"warning: {line}", file=sys.stderr)
-    _run(Run.create(recipe, args.run_dir, command=["emocal-rl", *sys.argv[1:]]))
+    run = Run.create(recipe, args.run_dir, command=["emocal-rl", *sys.argv[1:]])
+    print(recipe_source.chosen(args.recipe), file=sys.stderr)
+    _run(run)
 
 
 def _run(run: Run) -> None:
@@ -162,7 +165,7 @@ def _compare(paths: list[Path], output: Path) -> None:
 
 def check_options(parser: ArgumentParser) -> None:
     """Options of `check`."""
-    parser.add_argument("--recipe", metavar="NAME", help="a packaged recipe (see emocal-rl recipes) or a .yaml file")
+    parser.add_argument("--recipe", metavar="NAME", help=recipe_source.NAME_HELP)
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="change the recipe, e.g. reward.brier=0.5")
 
 
@@ -171,7 +174,7 @@ def check(args: Namespace) -> None:
     from emocal_rl import preflight
 
     recipe = _recipe(args, "check")
-    print("\n".join(preflight.report(recipe)))
+    print("\n".join([recipe_source.chosen(args.recipe), *preflight.report(recipe)]))
     preflight.require(recipe)
 
 
