@@ -284,6 +284,15 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     signal.signal(signal.SIGTERM, before)
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_that_libraries_are_loading_is_said_at_once(
+    terminal: bool, cli: Cli, trained: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    done = cli("train", "--recipe", "r.yaml", "--run-dir", "new")
+    assert done.err.splitlines()[1:] == ["run directory: new", *["loading torch and transformers ..."] * terminal]
+
+
 def test_train_ends_with_the_table_and_the_report(cli: Cli, trained: list[str]) -> None:
     done = cli("train", "--recipe", "r.yaml", "--run-dir", "new")
     assert (done.code, done.out) == (0, "the table\nreport: new/report.html\n")
