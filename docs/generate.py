@@ -1,4 +1,4 @@
-"""Write the pages of the documentation that follow from the code: rewards, recipes, the command line.
+"""Write the pages of the documentation that follow from the code: rewards, recipes and their keys, the command line.
 
     python docs/generate.py
 
@@ -11,6 +11,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
+from keys import sections
 from plots import picture
 
 from emocal_rl import catalogue, preflight, recipe, recipe_source
@@ -48,7 +49,13 @@ are those of [the rules](rewards.md), with the number of generations that was pu
 RECIPES = """\
 The packaged recipes, by what they say themselves. `emocal-rl recipes NAME` prints the file, `emocal-rl recipes NAME
 --copy DIR` copies it, `emocal-rl check --recipe NAME` says everything that can be known without training, `emocal-rl
-train --recipe NAME --print-config` prints it with all defaults and `emocal-rl recipes --schema` is its JSON Schema.
+train --recipe NAME --print-config` prints it with all defaults, [Recipe keys](recipe_keys.md) says what each key
+means and `emocal-rl recipes --schema` is the JSON Schema.
+"""
+KEYS = """\
+What a recipe file may hold, from the schema that checks it. On the command line a key is written with the blocks above
+it, as `trainer.max_steps=10`, `model.lora.rank=8` or `warm_start.sft_confidence.augment=1`; there and in the file a
+value is YAML. A key that is not here is refused with a suggestion.
 """
 CLI = """\
 `emocal-rl COMMAND --help` prints the same. A mistake in the arguments is one line and exit code 2, an interruption 130;
@@ -65,6 +72,7 @@ def pages() -> Pages:
         "rewards.md": _page("Rewards", REWARDS, _rewards(rules)),
         "published.md": _page("Published rewards", PUBLISHED, _rewards(presets)),
         "recipes.md": _page("Recipes", RECIPES, _recipes()),
+        "recipe_keys.md": _page("Recipe keys", KEYS, sections()),
         "cli.md": _page("Command line", CLI, _commands()),
         **{f"pictures/{row.name}.svg": picture(numbers(row.reward, row.verdict, _credit(row))) for row in rows},
     }

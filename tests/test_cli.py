@@ -159,6 +159,27 @@ def test_print_config_is_a_recipe(cli: Cli) -> None:
     assert recipe == recipes.load("r.yaml", ["seed=3", "trainer.max_steps=5"])
 
 
+@pytest.mark.parametrize(("name", "made", "line"), [
+    ("grpo_brier", [], "recipe: grpo_brier (packaged)"),
+    ("grpo_brier.yaml", [], "recipe: grpo_brier (packaged)"),
+    ("grpo_brier", ["grpo_brier.yaml"], "recipe: grpo_brier (packaged; the file here is --recipe grpo_brier.yaml)"),
+    ("grpo_brier.yaml", ["grpo_brier.yaml"],
+     "recipe: grpo_brier.yaml (a file; the packaged one is --recipe grpo_brier)"),
+    ("grpo_brier", ["grpo_brier"], "recipe: grpo_brier (a file)"),
+    ("./r.yaml", [], "recipe: r.yaml (a file)"),
+])  # fmt: skip
+def test_which_recipe_is_used_is_said(name: str, made: list[str], line: str, cli: Cli) -> None:
+    for path in made:
+        Path(path).write_text(GOOD)
+    done = cli("check", "--recipe", name)
+    local = " (a file" in line
+    assert (done.code, done.out.splitlines()[0]) == (0, line)
+    assert ("demo: grpo" in done.out) == local  # and it is the one that is checked
+    shown = cli("train", "--recipe", name, "--print-config")
+    assert shown.err == line + "\n"
+    assert ("name: demo" in shown.out) == local
+
+
 def test_check_of_a_good_recipe(cli: Cli) -> None:
     done = cli("check", "--recipe", "r.yaml")
     assert (done.code, done.err) == (0, "")
@@ -263,10 +284,19 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     signal.signal(signal.SIGTERM, before)
 
 
+@pytest.mark.parametrize("terminal", [True, False])
+def test_that_libraries_are_loading_is_said_at_once(
+    terminal: bool, cli: Cli, trained: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    done = cli("train", "--recipe", "r.yaml", "--run-dir", "new")
+    assert done.err.splitlines()[1:] == ["run directory: new", *["loading torch and transformers ..."] * terminal]
+
+
 def test_train_ends_with_the_table_and_the_report(cli: Cli, trained: list[str]) -> None:
     done = cli("train", "--recipe", "r.yaml", "--run-dir", "new")
     assert (done.code, done.out) == (0, "the table\nreport: new/report.html\n")
-    assert done.err == "run directory: new\n"
+    assert done.err == "recipe: r.yaml (a file)\nrun directory: new\n"
     assert trained == ["demo new"]
     assert json.loads(Path("new/run.json").read_text())["status"] == "done"
 

@@ -13,12 +13,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
-GENERATED = ("cli.md", "published.md", "recipes.md", "rewards.md")
+GENERATED = ("cli.md", "published.md", "recipe_keys.md", "recipes.md", "rewards.md")
 EXAMPLES = [page for page in PAGES if re.search(r"^```(python|console)$", page.read_text("utf-8"), re.MULTILINE)]
 
 
 def test_generated_pages_are_what_the_code_says(python: Callable[..., Any], tmp_path: Path) -> None:
-    for name in ("generate.py", "plots.py"):
+    for name in ("generate.py", "keys.py", "plots.py"):
         shutil.copy(DOCS / name, tmp_path)
     done = python(str(tmp_path / "generate.py"))
     assert done.code == 0, done.err
@@ -31,9 +31,24 @@ def test_generated_pages_are_what_the_code_says(python: Callable[..., Any], tmp_
     assert sorted(stale) == [], "docs/ is not what the code says; write it again: python docs/generate.py"
 
 
-def test_the_examples_of_the_plots_run(python: Callable[..., Any]) -> None:
-    done = python("-m", "doctest", str(DOCS / "plots.py"))
+@pytest.mark.parametrize("module", ["keys", "plots"])
+def test_the_examples_of_the_generators_run(module: str, python: Callable[..., Any]) -> None:
+    done = python("-m", "doctest", str(DOCS / f"{module}.py"))
     assert (done.code, done.out) == (0, ""), done.out + done.err
+
+
+def test_every_recipe_key_is_documented_at_its_place() -> None:
+    """By what the command line accepts: each key of the public list, and its meaning from the schema."""
+    page = (DOCS / "recipe_keys.md").read_text("utf-8")
+    blocks = {title.strip("`"): text for title, text in re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", page, re.M | re.S)}
+    public = (ROOT / "tests" / "public_api.txt").read_text("utf-8").splitlines()
+    for key in (line.removeprefix("recipe ") for line in public if line.startswith("recipe ")):
+        block, _, name = key.rpartition(".")
+        places = [blocks[block]] if block else [blocks["A stage"], blocks["All stages"]]
+        assert any(f"\n| `{name}` | " in place for place in places), key
+    lora = blocks["model.lora"].splitlines()
+    assert "| `rank` | whole number (at least 1) | `16` | Rank of an adapter. |" in lora
+    assert "`sft`, `grpo`, `rloo` or `ppo` | *must be given* | sft (supervised" in blocks["A stage"]
 
 
 def _same(made: Path | None, kept: Path) -> bool:

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from emocal_rl.progress import duration, stage_progress
+from emocal_rl.progress import duration, loading, stage_progress
 
 
 class Terminal(io.StringIO):
@@ -62,3 +62,10 @@ def test_nothing_to_do_is_no_division_by_zero() -> None:
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0s"), (59.6, "1m00s"), (3599, "59m59s"), (7260, "2h01m")])
 def test_durations(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_loading_is_said_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    for stream, said in ((Terminal(), "loading torch and transformers ...\n"), (io.StringIO(), "")):
+        monkeypatch.setattr("sys.stderr", stream)
+        loading()
+        assert stream.getvalue() == said

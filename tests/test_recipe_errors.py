@@ -29,6 +29,18 @@ def lines_of(text: str, *overrides: str) -> list[str]:
     return error.value.lines
 
 
+@pytest.mark.parametrize(("key", "meant"), [
+    ("first.trainer.max_steps", "warm_start.first.trainer.max_steps"),
+    ("first.augment", "warm_start.first.augment"),
+    ("demo.trainer.max_steps", "trainer.max_steps"),
+])  # fmt: skip
+def test_a_key_of_a_stage_is_named_where_it_belongs(key: str, meant: str) -> None:
+    warm = "warm_start: [{name: first, algorithm: sft, split: stage_one, format: emocaliber_answer}]\n"
+    name = key.partition(".")[0]
+    said = f"override {key}=5: unknown key {name}; did you mean '{meant}'?"
+    assert lines_of(GOOD + warm, f"{key}=5") == [said]
+
+
 def test_the_good_one_is_good() -> None:
     Path("r.yaml").write_text(GOOD)
     assert recipes.load("r.yaml").name == "demo"

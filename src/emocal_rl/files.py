@@ -172,7 +172,7 @@ def scan_jsonl(path: Path, broken: Callable[[str], None] | None = None) -> Itera
             if not line.strip():
                 continue
             try:
-                row = _object(line.decode("utf-8", "strict" if broken is None else "replace"))
+                row = _object(line.rstrip().decode("utf-8", "strict" if broken is None else "replace"))
             except ValueError as error:
                 problem = f"{path}:{number}: not a line of JSON: {error}"
                 if broken is None:

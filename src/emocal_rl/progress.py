@@ -17,6 +17,12 @@ class Tick(Protocol):
         """Report progress."""
 
 
+def loading() -> None:
+    """Say, where somebody watches, that the next seconds go by with nothing to see."""
+    if sys.stderr.isatty():
+        print("loading torch and transformers ...", file=sys.stderr, flush=True)
+
+
 @contextmanager
 def stage_progress(
     name: str,

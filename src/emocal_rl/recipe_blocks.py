@@ -64,7 +64,8 @@ class Model(Part):
     """tiny (the embedded model), smollm2 (a language model in a Python package), the path of a checkpoint or of a .gguf
     file, or a model hub id."""
     checkpoint: str | None = None
-    """Start the recipe's own stage from this checkpoint; the warm starts are skipped then."""
+    """Start the recipe's own stage from this checkpoint, which is evaluated first, as the report's before; the warm
+    starts are skipped then."""
     threads: int | Literal["auto"] = "auto"
     """torch threads: a number, or auto (one for the tiny model, torch's default for any other)."""
     lora: Lora | None = None

@@ -50,7 +50,7 @@ def explain(error: ValidationError, tree: Any, root: type[BaseModel], where: Whe
         found.setdefault(_path_in(tree, item["loc"], item["type"]), []).append(item)
     # of the branches of a union, the one that got further is the one that was meant
     meant = {path: items for path, items in found.items() if not any(_inside(other, path) for other in found)}
-    return [line(where, path, _message(path, items, root)) for path, items in meant.items()]
+    return [line(where, path, _message(path, items, root, tree)) for path, items in meant.items()]
 
 
 def _inside(path: Path, outer: Path) -> bool:
@@ -76,10 +76,10 @@ def _path_in(tree: Any, loc: tuple[int | str, ...], kind: str) -> Path:
     return path
 
 
-def _message(path: Path, items: list[Any], root: type[BaseModel]) -> str:
+def _message(path: Path, items: list[Any], root: type[BaseModel], tree: Any) -> str:
     name, item = ".".join(map(str, path)), items[0]
     if item["type"] == "extra_forbidden":
-        return f"unknown key {name}{_suggest_key(path, root)}"
+        return f"unknown key {name}{_suggest_stage(path, item['input'], tree) or _suggest_key(path, root)}"
     if item["type"] == "missing":
         field = _model_at(path[:-1], root).model_fields[str(path[-1])]
         return f"missing key {name}: {field.description}"
@@ -112,6 +112,19 @@ def _suggest_value(items: list[Any]) -> str:
             if near := closest(item["input"], choices):
                 return f"; did you mean '{near}'?"
     return ""
+
+
+def _suggest_stage(path: Path, value: Any, tree: Any) -> str:
+    """Where the key of a stage belongs whose name was written as if it were a key; nothing for any other key."""
+    warm = tree.get("warm_start")
+    names = [stage.get("name") for stage in warm if isinstance(stage, dict)] if isinstance(warm, list) else []
+    if len(path) > 1 or path[0] not in (*names, tree.get("name")):
+        return ""
+    steps = ["warm_start", path[0]] if path[0] in names else []
+    while isinstance(value, dict) and len(value) == 1:
+        key, value = next(iter(value.items()))
+        steps.append(key)
+    return f"; did you mean '{'.'.join(map(str, steps))}'?" if steps else ""
 
 
 def _suggest_key(path: Path, root: type[BaseModel]) -> str:

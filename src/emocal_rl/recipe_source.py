@@ -10,6 +10,12 @@ from emocal_rl import yaml_load
 from emocal_rl.errors import UserError
 from emocal_rl.suggest import did_you_mean
 
+NAME_HELP = (
+    "a .yaml file, or the name of a packaged recipe (see emocal-rl recipes); a file of exactly that name in the "
+    "working folder wins, and what is used is printed"
+)
+"""Help of every `--recipe`."""
+
 
 @dataclass
 class Source:
@@ -88,6 +94,20 @@ def find(name_or_path: str, beside: Path | None = None) -> Path:
         return shipped[stem]
     hint = did_you_mean(stem if "/" in stem else Path(stem).name, shipped, what="there are")
     raise UserError(f"no recipe '{name_or_path}'{hint} (list them: emocal-rl recipes)")
+
+
+def chosen(name_or_path: str) -> str:
+    """One line: which file a name or path means, and how to name the other one where there are two.
+
+    >>> chosen("grpo_brier.yaml")  # where there is no such file in the working folder
+    'recipe: grpo_brier (packaged)'
+    """
+    path, stem, shipped = find(name_or_path), name_or_path.removesuffix(".yaml"), packaged()
+    if path == shipped.get(stem):
+        rival = Path(f"{stem}.yaml").is_file()
+        return f"recipe: {stem} (packaged{f'; the file here is --recipe {stem}.yaml' if rival else ''})"
+    rival = stem in shipped and name_or_path != stem
+    return f"recipe: {path} (a file{f'; the packaged one is --recipe {stem}' if rival else ''})"
 
 
 def read_file(path: Path, kind: str = "recipe", needed: str = "name, algorithm, split and format") -> Source:

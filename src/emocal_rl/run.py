@@ -140,6 +140,12 @@ class Run:
         self._stage(name).update(status="done", seconds=round(self._before + seconds, 1))
         self._save()
 
+    def add_evaluated(self, name: str) -> None:
+        """Note a model that was evaluated before the first stage, once."""
+        if all(stage["name"] != name for stage in self.info["stages"]):
+            evaluated = {"name": name, "algorithm": "evaluation", "status": "done", "seconds": None}
+            self.update(stages=[evaluated, *self.info["stages"]])
+
     def log_metrics(self, row: dict[str, Any]) -> None:
         """Append {"stage", "step", "max_steps", ...} to metrics.jsonl; "seconds" into the stage is added."""
         self._metrics.append({"seconds": round(self._before + time.monotonic() - self._began, 2), **row})

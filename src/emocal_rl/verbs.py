@@ -5,12 +5,14 @@ import shutil
 import signal
 import sys
 from argparse import ArgumentParser, Namespace
+from itertools import count
 from pathlib import Path
 from typing import Any, NoReturn
 
 from emocal_rl import files, launch, recipe_source
 from emocal_rl import recipe as recipe_module
 from emocal_rl.errors import UserError
+from emocal_rl.progress import loading
 from emocal_rl.run import Follower, Run, resume_command
 from emocal_rl.run_info import read_info
 from emocal_rl.suggest import did_you_mean
@@ -20,7 +22,7 @@ from emocal_rl.suggest import did_you_mean
 
 def train_options(parser: ArgumentParser) -> None:
     """Options of `train`."""
-    parser.add_argument("--recipe", metavar="NAME", help="a packaged recipe (see emocal-rl recipes) or a .yaml file")
+    parser.add_argument("--recipe", metavar="NAME", help=recipe_source.NAME_HELP)
     parser.add_argument(
         "overrides", nargs="*", metavar="key=value", help="change the recipe, e.g. trainer.max_steps=10"
     )
@@ -43,6 +45,7 @@ def train(args: Namespace) -> None:
         return
     recipe = _recipe(args, "train")
     if args.print_config:
+        print(recipe_source.chosen(args.recipe), file=sys.stderr)
         print(recipe_module.dump(recipe), end="")
         return
     if args.print:
@@ -59,7 +62,9 @@ def train(args: Namespace) -> None:
     preflight.require(recipe)
     for line in preflight.warnings(recipe):
         print(f"warning: {line}", file=sys.stderr)
-    _run(Run.create(recipe, args.run_dir, command=["emocal-rl", *sys.argv[1:]]))
+    run = Run.create(recipe, args.run_dir, command=["emocal-rl", *sys.argv[1:]])
+    print(recipe_source.chosen(args.recipe), file=sys.stderr)
+    _run(run)
 
 
 def _run(run: Run) -> None:
@@ -83,6 +88,8 @@ def _train(run: Run) -> None:
         print(f"warning: {warning}", file=sys.stderr)
     if launch.processes() == 1:
         print(f"run directory: {run.path}", file=sys.stderr)
+    if not launch.rank():
+        loading()
     signal.signal(signal.SIGTERM, _interrupt)  # a polite kill ends a run as Ctrl-C does
     try:
         with run:
@@ -115,7 +122,8 @@ def _recipe(args: Namespace, verb: str) -> recipe_module.Recipe:
 def report_options(parser: ArgumentParser) -> None:
     """Options of `report`."""
     parser.add_argument("run_dirs", metavar="RUN_DIR", nargs="+", help="a run directory; several are compared")
-    parser.add_argument("--out", metavar="DIR", help="where a comparison goes; default runs/comparison")
+    parser.add_argument("--out", metavar="DIR", help="where a comparison goes, a new folder; default "
+                        "runs/comparison, or runs/comparison-2, ... where that is taken")  # fmt: skip
 
 
 def report(args: Namespace) -> None:
@@ -124,11 +132,22 @@ def report(args: Namespace) -> None:
     for path in paths:
         read_info(path)
     if len(paths) > 1:
-        _compare(paths, Path(args.out or "runs/comparison"))
+        _compare(paths, _new_folder(args.out))
         return
     if args.out:
         raise UserError("report: --out is for comparing several runs; the report of one run goes into its directory")
     _report(paths[0])
+
+
+def _new_folder(wanted: str | None) -> Path:
+    """Where a comparison is written over nothing: the folder asked for, or the first free default."""
+    if wanted is None:
+        names = (f"runs/comparison{f'-{number}' if number > 1 else ''}" for number in count(1))
+        return next(path for path in map(Path, names) if not path.exists())
+    path = Path(wanted)
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise UserError(f"report: {path} exists already; choose another --out, or remove it")
+    return path
 
 
 def _with_report(path: Path) -> Path:
@@ -162,7 +181,7 @@ def _compare(paths: list[Path], output: Path) -> None:
 
 def check_options(parser: ArgumentParser) -> None:
     """Options of `check`."""
-    parser.add_argument("--recipe", metavar="NAME", help="a packaged recipe (see emocal-rl recipes) or a .yaml file")
+    parser.add_argument("--recipe", metavar="NAME", help=recipe_source.NAME_HELP)
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="change the recipe, e.g. reward.brier=0.5")
 
 
@@ -171,7 +190,7 @@ def check(args: Namespace) -> None:
     from emocal_rl import preflight
 
     recipe = _recipe(args, "check")
-    print("\n".join(preflight.report(recipe)))
+    print("\n".join([recipe_source.chosen(args.recipe), *preflight.report(recipe)]))
     preflight.require(recipe)
 
 

@@ -1,7 +1,7 @@
 """The verb `data`: look at a data set before training on it."""
 
 import json
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +88,10 @@ def _listed() -> list[str]:
         told += [f"{name}: {one.reference}; classes {', '.join(map(str, one.taxonomies))}{rows}", f"    {one.layout}"]
     told += ["vecbench: Wu et al. (2025), VECBench; a split for each of nine tasks", f"    {TABLE}"]
     return [*told, "vec_cot: Wu et al. (2025), VEC-CoT; three stages", f"    {COT}"]
+
+
+def at_least_one(text: str) -> int:
+    """The whole number that an option of a count takes."""
+    if not text.isdecimal() or int(text) < 1:
+        raise ArgumentTypeError(f"give a whole number of at least 1 (got {text})")
+    return int(text)

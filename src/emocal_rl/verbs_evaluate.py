@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from emocal_rl.errors import IncompleteError, UserError
-from emocal_rl.verbs_data import data_of
+from emocal_rl.progress import loading
+from emocal_rl.verbs_data import at_least_one, data_of
 
 # score
 
@@ -29,7 +30,7 @@ def score_options(parser: ArgumentParser) -> None:
     parser.add_argument("--out", metavar="DIR", help="write records.jsonl and metrics.json there")
     parser.add_argument("--report", action="store_true", help="with --out: draw DIR/report/report.html as well, a "
                         "section for every split or task of the file")  # fmt: skip
-    parser.add_argument("--resamples", type=int, default=2000, help="bootstrap resamples behind each interval")
+    parser.add_argument("--resamples", type=at_least_one, default=2000, help="bootstrap resamples behind each interval")
     parser.add_argument("--seed", type=int, default=0, help="seed of the resamples")
     parser.add_argument("--vecbench", action="store_true", help="the file holds VECBench answers: its tables, "
                         "beside those of EmoCaliber's own evaluator")  # fmt: skip
@@ -116,7 +117,7 @@ def eval_options(parser: ArgumentParser) -> None:
     parser.add_argument("--readouts", action="store_true", help="with hf: measure the answer's token probability and "
                         "the mean of the confidence digits beside the stated confidence")  # fmt: skip
     parser.add_argument("--seed", type=int, help="seed of sampling and intervals; default the recipe's, else 0")
-    parser.add_argument("--resamples", type=int, help="bootstrap resamples; default the recipe's, else 2000")
+    parser.add_argument("--resamples", type=at_least_one, help="bootstrap resamples; default the recipe's, else 2000")
     engine_options(parser)
 
 
@@ -184,6 +185,8 @@ def opened_engine(args: Namespace, model: str) -> Any:
 
     name = args.model_name if args.model_name and args.engine == "openai" else model
     options = parse_options(args.engine_option)
+    if args.engine in ("hf", "vllm"):
+        loading()
     return open_engine(args.engine, name, batch_size=args.batch_size, base_url=args.base_url, options=options)
 
 

@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import Any
 
+from emocal_rl import recipe_source
 from emocal_rl.errors import IncompleteError, UserError
 from emocal_rl.verbs_evaluate import engine_options, opened_engine
 
@@ -162,7 +163,7 @@ def export_options(parser: ArgumentParser) -> None:
     """Options of `export`."""
     parser.add_argument("framework", metavar="FRAMEWORK", help="verl")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="change the recipe, e.g. data.root=DIR")
-    parser.add_argument("--recipe", metavar="NAME", help="a packaged recipe (see emocal-rl recipes) or a .yaml file")
+    parser.add_argument("--recipe", metavar="NAME", help=recipe_source.NAME_HELP)
     parser.add_argument("--out", default="verl", metavar="DIR", help="a new folder; default verl")
     parser.add_argument("--gpus", type=int, default=8, help="GPUs of the machine that will train; default 8")
     parser.add_argument("--embed", action="store_true", help="put pictures into the parquet files, not their paths")
@@ -180,4 +181,5 @@ def export(args: Namespace) -> None:
         raise UserError("export: say which recipe: emocal-rl export verl --recipe grpo_brier")
     if args.gpus < 1:
         raise UserError(f"export: --gpus must be at least 1, got {args.gpus}")
-    print("\n".join(export_verl(recipes.load(args.recipe, args.overrides), Path(args.out), args.gpus, args.embed)))
+    written = export_verl(recipes.load(args.recipe, args.overrides), Path(args.out), args.gpus, args.embed)
+    print("\n".join([recipe_source.chosen(args.recipe), *written]))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from synthetic import write_run
@@ -39,6 +41,22 @@ def test_seeds_are_pooled_and_variants_contrasted(tmp_path: Path) -> None:
     assert "http" not in html.replace("http-equiv", "")
     lines = comparison_lines(found)
     assert len(lines) == 2 + 2 * 3
+
+
+def test_a_comparison_is_written_over_nothing(
+    tmp_path: Path, cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("emocal_rl.evaluate.report.compare_runs", lambda runs, out: Path(out).mkdir(parents=True))
+    monkeypatch.setattr("emocal_rl.evaluate.report.comparison_lines", lambda found: ["compared"])
+    runs = [str(write_run(tmp_path / f"s{s}", seed=s, rows=4, splits=("unseen_style",))) for s in range(2)]
+    for folder in ("runs/comparison", "runs/comparison-2", "runs/comparison-3"):
+        assert cli("report", *runs).out == f"compared\nreport: {folder}/comparison.html\n"
+    Path("mine").mkdir()
+    Path("mine/notes").write_text("mine")
+    done = cli("report", *runs, "--out", "mine")
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "error: report: mine exists already; choose another --out, or remove it\n"
 
 
 def test_same_recipe_is_one_variant_named_after_it(tmp_path: Path) -> None:

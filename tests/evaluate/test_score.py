@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -71,8 +73,11 @@ def test_everything_broken_is_counted_and_named(tmp_path: Path) -> None:
         "[1, 2]", "not json", '{"id": "torn", "te',
     )  # fmt: skip
     found = score(read_saved(file), form="rlcr", resamples=20)
+    places = ((16, "a list, not an object"), (17, "Expecting value"), (18, "Unterminated string starting at"))
+    broken = "; ".join(f"{file}:{number}: not a line of JSON: {why}" for number, why in places)
     assert found.saved.oddities == {
-        reading.NOT_JSON: 3, reading.REPEATED: 1, reading.EMPTY: 1, reading.UNGRADED: 1, reading.NO_TEXT: 1,
+        f"{reading.NOT_JSON}: {broken}": 3, reading.REPEATED: 1, reading.EMPTY: 1, reading.UNGRADED: 1,
+        reading.NO_TEXT: 1,
         reading.STRANGER: 1, reading.BAD_VOTES: 2, reading.FAILED: 1, reading.MIXED: 3,
     }  # fmt: skip
     assert found.faults == {
@@ -85,6 +90,16 @@ def test_everything_broken_is_counted_and_named(tmp_path: Path) -> None:
     assert kept["r3"].reply.confidence == 0.8
     repaired = found.metrics["repair_rate"]  # r3 alone: braces are the one thing that is mended
     assert (repaired.value, repaired.n, repaired.low) == (pytest.approx(1 / 11), 11, 0.0)
+
+
+def test_a_torn_line_is_named_with_its_file_and_number(tmp_path: Path, cli: Callable[..., Any]) -> None:
+    file = written(tmp_path / "c.jsonl", row(1), '{"id": "torn", "te', *[row(i) for i in range(2, 9)])
+    done = cli("score", str(file), "--format", "rlcr", "--resamples", "2")
+    said = f"odd: 1 lines that are not JSON objects, left out: {file}:2: not a line of JSON: Unterminated string"
+    assert (done.code, done.err) == (0, "")
+    assert said in done.out
+    file = written(tmp_path / "d.jsonl", row(1), *["{"] * 9)
+    assert len(next(iter(read_saved(file).oddities)).split("; ")) == reading.SHOWN + 1  # and no line of a thousand
 
 
 def test_answers_read_elsewhere_are_checked_as_replies_are(tmp_path: Path) -> None:
@@ -187,10 +202,13 @@ def test_the_command_prints_writes_and_needs_no_torch(tmp_path: Path, python: Ca
         (["{file}", "brier=high"], "the weight of brier must be a number, got 'high'"),
         (["{file}", "--format", "nope"], "unknown format 'nope'"),
         (["{file}", "--grader", "labl"], "did you mean 'label'?"),
+        (["{file}", "--resamples", "-5"],
+         "score: argument --resamples: give a whole number of at least 1 (got -5) (see emocal-rl score --help)"),
+        (["{file}", "--resamples=0", "--vecbench"], "--resamples: give a whole number of at least 1 (got 0)"),
         (["{file}", "--report"], "score: --report needs --out DIR to write to"),
         (["{file}", "--vecbench", "--report"], "--vecbench writes its own page with --out; it takes no --report"),
     ],
-)
+)  # fmt: skip
 def test_mistakes_are_one_line(tmp_path: Path, cli: Callable[..., Any], arguments: list[str], said: str) -> None:
     file = written(tmp_path / "c.jsonl", row(1))
     done = cli("score", *[a.format(file=file) for a in arguments])
@@ -218,6 +236,8 @@ def test_a_report_has_a_section_for_every_task_or_split(tmp_path: Path, cli: Cal
         assert after[name]["value"] == pytest.approx(scored[name]["value"])
     again = cli("report", str(tmp_path / "a"))
     assert (again.code, again.err) == (0, "")
+    assert "all: as stated" in again.out
+    assert "after" not in again.out
     file = written(
         tmp_path / "s.jsonl", *[x | {"split": "test" if i % 4 else "validation"} for i, x in enumerate(lines)]
     )
@@ -225,6 +245,23 @@ def test_a_report_has_a_section_for_every_task_or_split(tmp_path: Path, cli: Cal
     numbers = json.loads((tmp_path / "b" / "report" / "metrics.json").read_text())
     assert numbers["fitted_on"] == "validation"
     assert "after+isotonic" in numbers["splits"]["test"]["systems"]
+
+
+def test_a_report_of_completions_does_not_speak_of_training(tmp_path: Path, cli: Callable[..., Any]) -> None:
+    lines = [row(i, reply("joy", 0.6 + 0.1 * (i % 4)), split="test" if i % 2 else "validation") for i in range(20)]
+    file = written(tmp_path / "theirs.jsonl", *lines)
+    arguments = ["--format", "rlcr", "--resamples", "20", "--report", "--out", str(tmp_path / "o")]
+    assert cli("score", str(file), *arguments).code == 0
+    page = (tmp_path / "o" / "report" / "report.html").read_text()
+    shown = html.unescape(re.sub(r"<[^>]+>", " ", re.sub(r"<style.*?</style>|data:image[^\"]*", "", page, flags=re.S)))
+    shown = " ".join(shown.split())
+    assert "completions scored: theirs.jsonl" in shown.lower()
+    assert "completions 20 format rlcr graded by label reward 1 correct + 1 brier" in shown
+    assert "rows they must beat: the same answers with a constant base rate" in shown
+    for word in ("after", "before", "recipe", "sft", "tiny", "stage"):
+        assert not re.search(rf"\b{word}\b", shown, re.IGNORECASE), word
+    numbers = json.loads((tmp_path / "o" / "report" / "figures" / "before_after.json").read_text())
+    assert set(numbers["test"]["brier"]) == {"after", "after+constant", "after+temperature", "after+isotonic"}
 
 
 def test_every_task_of_every_split_has_its_own_numbers(tmp_path: Path, cli: Callable[..., Any]) -> None:

@@ -218,9 +218,10 @@ def test_broken_rows_are_counted_and_named(tmp_path: Path) -> None:
     file.write_text("\n".join([*(json.dumps(x) for x in [good, *broken]), '{"torn']))
     items, odd = read_items(file)
     assert len(items) == 2
-    named = {reading.NOT_JSON: 1, reading.OTHER_TASK: 1, reading.NO_TRUTH: 2, reading.NO_RESPONSE: 1}
+    torn = f"{reading.NOT_JSON}: {file}:6: not a line of JSON: Unterminated string starting at"
+    named = {torn: 1, reading.OTHER_TASK: 1, reading.NO_TRUTH: 2, reading.NO_RESPONSE: 1}
     assert odd == named | {reading.REPEATED: 1}
-    assert vecbench(items, odd, resamples=0).notes[0] == f"1 {reading.NOT_JSON}"
+    assert vecbench(items, odd, resamples=0).notes[0] == f"1 {torn}"
 
 
 def test_foreign_labels_and_mixed_taxonomies_are_counted_and_named(tmp_path: Path) -> None:
@@ -282,7 +283,7 @@ def test_without_a_format_the_command_reads_the_first_closed_tags(tmp_path: Path
     file.write_text(json.dumps(row))
     for options, share in (((), 1.0), (("--format", "emocaliber"), 0.0)):
         out = tmp_path / f"out{len(options)}"
-        assert cli("score", str(file), "--vecbench", "--resamples", "0", "--out", str(out), *options).code == 0
+        assert cli("score", str(file), "--vecbench", "--resamples", "2", "--out", str(out), *options).code == 0
         numbers = json.loads((out / "vecbench.json").read_text())
         assert numbers["ours"]["overall"]["metrics"]["parse_rate"]["value"] == share
 

@@ -153,16 +153,20 @@ def test_stage_three_alone_from_a_checkpoint(finished, tmp_path):
     whole = finished[0]
     path = tmp_path / "alone"
     small = [option for option in SMALL if not option.startswith("warm_start")]
-    code, _, err = finish(
+    code, out, err = finish(
         start(
             "--recipe", "grpo_brier", "--run-dir", str(path), f"model.checkpoint={whole}/models/sft_confidence", *small
         )
     )
     assert code == 0, err
-    assert [stage["name"] for stage in json.loads((path / "run.json").read_text())["stages"]] == ["grpo_brier"]
-    assert rows(path / "records" / "grpo_brier-validation.jsonl") == rows(
-        whole / "records" / "grpo_brier-validation.jsonl"
-    )
+    assert [stage["name"] for stage in json.loads((path / "run.json").read_text())["stages"]] == STAGES[1:]
+    for stage in STAGES[1:]:  # the checkpoint too: it is the before of the report
+        for split in SPLITS:
+            name = f"{stage}-{split}.jsonl"
+            assert rows(path / "records" / name) == rows(whole / "records" / name)
+    ours, theirs = (json.loads((run / "metrics.json").read_text()) for run in (path, whole))
+    assert (ours["before"], ours["headline"]) == ("sft_confidence", theirs["headline"])
+    assert "unseen styles: before" in out
 
 
 def test_a_finished_run_is_not_trained_again(finished):

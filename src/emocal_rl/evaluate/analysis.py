@@ -75,7 +75,7 @@ def _notes(run: RunFiles, fit_split: str | None, calibrators: Mapping[str, Mappi
     notes = []
     if not run.facts.get("stages"):
         notes.append("run.json lists no stages; the order of the stages is the order of the record files' names")
-    if run.before is None:
+    if run.before is None and run.trained:
         notes.append("no earlier stage states confidences, so there is no before to compare with")
     if not calibrators["before"] and run.before is not None:
         notes.append("no records of the stage before to fit on: post-hoc recalibration and the base rate are missing")

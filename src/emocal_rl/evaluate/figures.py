@@ -15,12 +15,9 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from emocal_rl.evaluate.analysis import Analysis
 from emocal_rl.evaluate.reliability import band, corp_step, curve, histogram, points, scoreboard, square
 from emocal_rl.evaluate.run_files import split_label
-from emocal_rl.evaluate.selective import risk_coverage
 from emocal_rl.evaluate.splits import SplitResult
 from emocal_rl.evaluate.systems import System
 from emocal_rl.evaluate.theme import (
-    AFTER,
-    BEFORE,
     BOUND,
     COLOURS,
     INK,
@@ -34,7 +31,6 @@ from emocal_rl.evaluate.theme import (
     style,
 )
 
-PANEL_ROWS = ("before", "before+constant", "before+temperature", "before+isotonic", "after", "after+isotonic", "bayes")
 PANEL_LABELS = {
     "before": "before",
     "before+constant": "before, constant base rate",
@@ -46,7 +42,17 @@ PANEL_LABELS = {
 }
 
 
-def _drawable(result: SplitResult, key: str) -> System | None:
+ALONE_LABELS = {
+    "after": "as stated",
+    "after+constant": "constant base rate",
+    "after+temperature": "temperature",
+    "after+isotonic": "isotonic",
+    "bayes": "Bayes bound",
+}
+"""Of one model that is compared with nothing but itself."""
+
+
+def drawable(result: SplitResult, key: str) -> System | None:
     """A system whose replies state at least one confidence."""
     system = result.systems.get(key)
     return system if system and system.sample is not None and not np.isnan(system.sample.confidence).all() else None
@@ -55,7 +61,7 @@ def _drawable(result: SplitResult, key: str) -> System | None:
 def before_after(analysis: Analysis, path: Path, most: int = 2) -> bytes | None:
     """The opening picture: per test split reliability, stated values, Brier and ECE of every rival. None if no split
     has a stated confidence."""
-    results = [r for r in analysis.tests if _drawable(r, "after") or _drawable(r, "before")][:most]
+    results = [r for r in analysis.tests if drawable(r, "after") or drawable(r, "before")][:most]
     if not results:
         return None
     with style():
@@ -63,8 +69,9 @@ def before_after(analysis: Analysis, path: Path, most: int = 2) -> bytes | None:
         axes = figure.subplots(4, len(results), squeeze=False, height_ratios=[4.6, 1.35, 1.75, 1.75])
         numbers = {r.name: _column(axes[:, i], r, analysis, first=i == 0) for i, r in enumerate(results)}
         _share_limits(axes)
+        wide = 3 if len(results) > 1 else 2
         figure.legend(
-            handles=_legend(analysis), loc="outside upper left", ncols=3, columnspacing=1.6, handletextpad=0.5
+            handles=_legend(analysis), loc="outside upper left", ncols=wide, columnspacing=1.6, handletextpad=0.5
         )
         return save(figure, path, numbers)
 
@@ -90,11 +97,11 @@ def _column(axes: np.ndarray[Any, Any], result: SplitResult, analysis: Analysis,
     square(plot, f"{split_label(result.name).capitalize()}  ·  {counts}")
     numbers: dict[str, Any] = {"reliability": {}, "histogram": {}}
     for key, sign in (("before", -1), ("after", 1)):
-        system = _drawable(result, key)
+        system = drawable(result, key)
         if system is None or system.sample is None:
             continue
         found = points(system.sample, result.resampler, result.clusters)
-        if key == "after" or _drawable(result, "after") is None:
+        if key == "after" or drawable(result, "after") is None:
             band(plot, found)
         curve(plot, found, key, system.label)
         numbers["reliability"][key] = found.as_dict()
@@ -108,8 +115,8 @@ def _column(axes: np.ndarray[Any, Any], result: SplitResult, analysis: Analysis,
 
 
 def _scores(result: SplitResult) -> list[tuple[str, str, list[str]]]:
-    keys = [k for k in ("before", "after", "bayes") if _drawable(result, k)]
-    names = {"before": "before", "after": "after", "bayes": "bound"}
+    keys = [k for k in ("before", "after", "bayes") if drawable(result, k)]
+    names = {"before": "before", "after": "after" if "before" in keys else "stated", "bayes": "bound"}
     values = {k: [result.value(k, m) for m in ("brier", "ece_10", "auroc")] for k in keys}
     return [(result.systems[k].kind, names[k], ["–" if v is None else f"{v:.3f}" for v in values[k]]) for k in keys]
 
@@ -118,15 +125,17 @@ def _histogram_axis(ax: Axes, first: bool) -> None:
     grid(ax, "x")
     ax.axhline(0, color=MUTED, linewidth=0.8)
     limit = max(abs(v) for v in ax.get_ylim())
-    ax.set(xlim=(0, 1), ylim=(-limit, limit), xlabel="stated confidence", ylabel="share of\nreplies" if first else "")
-    ax.yaxis.set_major_locator(MaxNLocator(4, symmetric=True))
+    down = limit if ax.get_ylim()[0] < 0 else 0  # nothing hangs down where there is no before
+    ax.set(xlim=(0, 1), ylim=(-down, limit), xlabel="stated confidence", ylabel="share of\nreplies" if first else "")
+    ax.yaxis.set_major_locator(MaxNLocator(4 if down else 3, symmetric=bool(down)))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{abs(v):.0%}"))
     ax.set_xticks(np.linspace(0, 1, 6))
 
 
 def dots(ax: Axes, result: SplitResult, metric: str, title: str, labels: bool) -> dict[str, Any]:
     """One row per system: a dot with its interval, the number beside it, the Bayes bound as a line."""
-    systems = [(key, s) for key in PANEL_ROWS if (s := result.systems.get(key)) and metric in s.metrics]
+    names = PANEL_LABELS if "before" in result.systems else ALONE_LABELS
+    systems = [(key, s) for key in names if (s := result.systems.get(key)) and metric in s.metrics]
     numbers: dict[str, Any] = {}
     for row, (key, system) in enumerate(reversed(systems)):
         found, floor = system.metrics[metric], system.metrics.get(f"{metric}_floor")
@@ -145,16 +154,16 @@ def dots(ax: Axes, result: SplitResult, metric: str, title: str, labels: bool) -
                     textcoords="offset points", va="center", fontsize=8.5,
                     fontweight="bold" if strong else "normal", color=colour if strong else INK)  # fmt: skip
         numbers[key] = found.as_dict()
-    _dots_axis(ax, [key for key, _ in reversed(systems)], title, labels)
+    _dots_axis(ax, [names[key] for key, _ in reversed(systems)], title, labels)
     bound = result.value("bayes", metric)
     if metric == "brier" and bound is not None:
         ax.axvline(bound, color=BOUND, linewidth=1, dashes=(2, 2), zorder=0)
     return numbers
 
 
-def _dots_axis(ax: Axes, keys: Sequence[str], title: str, labels: bool) -> None:
-    ax.set_yticks(range(len(keys)), [PANEL_LABELS[k] for k in keys] if labels else [""] * len(keys))
-    ax.set_ylim(-0.6, len(keys) - 0.4)
+def _dots_axis(ax: Axes, names: Sequence[str], title: str, labels: bool) -> None:
+    ax.set_yticks(range(len(names)), names if labels else [""] * len(names))
+    ax.set_ylim(-0.6, len(names) - 0.4)
     ax.tick_params(axis="y", length=0)
     ax.spines["left"].set_visible(False)
     ax.set_title(title, fontsize=9.5, fontweight="normal")
@@ -172,7 +181,7 @@ def _share_limits(axes: np.ndarray[Any, Any]) -> None:
 
 def one_by_one(result: SplitResult, path: Path) -> bytes | None:
     """The house reliability figure of each system on its own, with the CORP curve. None without confidences."""
-    systems = [s for key in ("before", "after") if (s := _drawable(result, key))]
+    systems = [s for key in ("before", "after") if (s := drawable(result, key))]
     if not systems:
         return None
     with style():
@@ -183,7 +192,7 @@ def one_by_one(result: SplitResult, path: Path) -> bytes | None:
 
 
 def _alone(axes: np.ndarray[Any, Any], system: System, result: SplitResult, first: bool) -> dict[str, Any]:
-    assert system.sample is not None  # _drawable
+    assert system.sample is not None  # drawable
     plot, bars = axes
     square(plot, f"{system.label} on {split_label(result.name)}")
     found = points(system.sample, result.resampler, result.clusters)
@@ -207,47 +216,3 @@ def _caption(system: System) -> str:
     parts = [text("brier", "Brier"), text("ece_10", "ECE"), text("ece_10_floor", "floor"), text("smece", "smECE"),
              text("auroc", "AUROC"), text("parse_rate", "parsed", ".1%")]  # fmt: skip
     return f"n {system.metrics['brier'].n}   " + "   ".join(p for p in parts if p)
-
-
-def risk(analysis: Analysis, path: Path) -> bytes | None:
-    """Risk-coverage curves: the error rate when only the surest share is answered. None without confidences."""
-    results = [r for r in analysis.tests if _drawable(r, "after") or _drawable(r, "before")]
-    if not results:
-        return None
-    with style():
-        figure = sheet(3.75 * len(results) + 0.4, 3.7)
-        axes = figure.subplots(1, len(results), squeeze=False, sharey=True)[0]
-        numbers = {r.name: _risk_panel(ax, r) for ax, r in zip(axes, results, strict=True)}
-        axes[0].set(ylabel="error rate of what is answered", ylim=(0, 1.06 * _most_risk(numbers)))
-        figure.legend(handles=_risk_legend(results), loc="outside upper left", ncols=4)
-        return save(figure, path, numbers)
-
-
-def _risk_legend(results: Sequence[SplitResult]) -> list[Line2D]:
-    known = (("before", BEFORE, (4, 1.5)), ("after", AFTER, (1, 0)), ("bayes", BOUND, (1, 1.5)))
-    used = {key for r in results for key in ("before", "after", "bayes") if _drawable(r, key)}
-    lines = [Line2D([], [], color=c, dashes=d, linewidth=2, label={"bayes": "Bayes bound"}.get(k, k))
-             for k, c, d in known if k in used]  # fmt: skip
-    return [*lines, Line2D([], [], color=MUTED, linewidth=0.8, label="refusing at random")]
-
-
-def _risk_panel(ax: Axes, result: SplitResult) -> dict[str, Any]:
-    numbers: dict[str, Any] = {}
-    dashes = {"before": (4, 1.5), "after": (1, 0), "bayes": (1, 1.5)}
-    for key in ("bayes", "before", "after"):
-        system = _drawable(result, key)
-        if system is None or system.sample is None:
-            continue
-        drawn = system.sample.coarse
-        coverage, error = risk_coverage(drawn.confidence, drawn.correct)
-        ax.plot(coverage, error, color=COLOURS[system.kind], linewidth=2, dashes=dashes[key])
-        ax.axhline(float(error[-1]), color=COLOURS[system.kind], linewidth=0.8, alpha=0.5)
-        numbers[key] = {"coverage": np.round(coverage, 6).tolist(), "risk": np.round(error, 6).tolist()}
-    ax.set(xlim=(0, 1), title=split_label(result.name), xlabel="share answered (coverage)")
-    grid(ax)
-    return numbers
-
-
-def _most_risk(numbers: dict[str, Any]) -> float:
-    """The largest plotted risk, so that no curve leaves the panels."""
-    return max((max(lines["risk"]) for split in numbers.values() for lines in split.values()), default=1.0) or 1.0

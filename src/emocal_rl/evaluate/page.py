@@ -34,7 +34,7 @@ def page(
     analysis: Analysis, metrics: Mapping[str, Any], drawn: Mapping[str, bytes], shown: Gallery, pictures: Pictures
 ) -> str:
     """The report as a list of sections."""
-    title = f"{analysis.run.path.name}: calibration report"
+    title = f"{_name(analysis.run)}: calibration report"
     sections = [
         _opening(analysis, metrics, drawn),
         _findings_section(analysis, metrics),
@@ -49,20 +49,31 @@ def page(
     return document(title, "\n".join(s for s in sections if s))
 
 
+def _name(run: RunFiles) -> str:
+    scored = run.facts.get("scored")
+    return run.path.name if scored is None else f"completions scored: {scored.get('file')}"
+
+
 def _opening(analysis: Analysis, metrics: Mapping[str, Any], drawn: Mapping[str, bytes]) -> str:
     facts = analysis.run.facts
-    kicker = " · ".join(str(x) for x in (analysis.run.path.name, facts.get("device"), facts.get("started")) if x)
-    caption = (
-        "Top: how often answers stated with a given confidence agree with people; on the diagonal the model means what "
-        "it says. Marker area grows with the number of replies; bars are 95% intervals; grey is where a calibrated "
-        "model would fall. Middle: how often each confidence is stated, after (up) and before (down). Bottom: Brier "
-        "score and ECE beside the rows they must beat: the model before with a constant base rate, and recalibrated "
-        "post hoc. The Bayes bound is an oracle that knows the votes."
-    )
+    kicker = " · ".join(str(x) for x in (_name(analysis.run), facts.get("device"), facts.get("started")) if x)
     return (
         f'<p class="kicker">{text(kicker)}</p><h1>{headline(metrics["headline"])}</h1>'
-        + figure(drawn.get("before_after.png"), caption)
+        + figure(drawn.get("before_after.png"), _caption(analysis))
         + paragraphs(analysis.notes, "note")
+    )
+
+
+def _caption(analysis: Analysis) -> str:
+    alone = analysis.before is None
+    middle = "with the mean" if alone else "after (up) and before (down)"
+    rivals = "the same answers" if alone else "the model before"
+    return (
+        "Top: how often answers stated with a given confidence agree with people; on the diagonal the model means what "
+        "it says. Marker area grows with the number of replies; bars are 95% intervals; grey is where a calibrated "
+        f"model would fall. Middle: how often each confidence is stated, {middle}. Bottom: Brier score and ECE beside "
+        f"the rows they must beat: {rivals} with a constant base rate, and recalibrated post hoc. "
+        "The Bayes bound is an oracle that knows the votes."
     )
 
 
@@ -142,13 +153,17 @@ def _facts_section(run: RunFiles) -> str:
     commit = str(git.get("commit") or "")[:12] + (" with uncommitted changes" if git.get("dirty") else "")
     versions = ", ".join(f"{k} {v}" for k, v in (facts.get("versions") or {}).items())
     command = facts.get("command")
-    shown = " ".join(map(str, command)) if isinstance(command, list) else command
-    rows = [("command", shown), ("started", facts.get("started")), ("ended", facts.get("ended")),
+    typed = " ".join(map(str, command)) if isinstance(command, list) else command
+    rows = [("command", typed), ("started", facts.get("started")), ("ended", facts.get("ended")),
             ("device", facts.get("device")), ("seed", facts.get("seed")),
             ("versions", versions), ("git", commit)]  # fmt: skip
-    rows += [(f"stage {s.get('name')}", _stage(s, run)) for s in facts.get("stages", []) if isinstance(s, dict)]
+    if (scored := facts.get("scored")) is not None:  # saved completions: no stage, and the recipe is a mere form
+        rows += list(scored.items())
+    else:
+        rows += [(f"stage {s.get('name')}", _stage(s, run)) for s in facts.get("stages", []) if isinstance(s, dict)]
     items = "".join(f"<dt>{text(k)}</dt><dd>{text(v)}</dd>" for k, v in rows if v not in (None, ""))
-    recipe = f"<h3>Recipe</h3><pre>{text(run.recipe_text.rstrip())}</pre>" if run.recipe_text else ""
+    shown = run.recipe_text.rstrip() if scored is None else ""
+    recipe = f"<h3>Recipe</h3><pre>{text(shown)}</pre>" if shown else ""
     return f'<h2>How it was made</h2><dl class="facts">{items}</dl>{recipe}'
 
 

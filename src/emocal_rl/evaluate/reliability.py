@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
 from scipy.stats import norm
 
 from emocal_rl.evaluate.binning import bin_of, pooled
@@ -17,6 +16,8 @@ from emocal_rl.evaluate.decompose import design_effect, isotonic_fit
 from emocal_rl.evaluate.resample import Resampler
 from emocal_rl.evaluate.theme import COLOURS, INK, MARKERS, MUTED, PAPER, RULE, grid
 
+LINE = 11
+"""Height of a line of small print, in points."""
 MOST_VALUES, CLOSEST = 12, 0.04
 """More distinct values than this, or values closer than this, are shown in the ten bins the ECE uses."""
 
@@ -100,19 +101,22 @@ def curve(ax: Axes, found: Points, kind: str, label: str) -> None:
 
 
 def scoreboard(ax: Axes, rows: Sequence[tuple[str, str, Sequence[str]]], heads: Sequence[str]) -> None:
-    """A few numbers in the upper left of the panel, which confidences in the better half leave empty.
+    """A few numbers between the panel and its title, where no point can lie behind them.
 
     rows: (kind, name, numbers parallel to heads).
     """
-    height = 0.075 + 0.047 * len(rows)
-    ax.add_patch(Rectangle((0.015, 0.925 - height), 0.44, height, color=PAPER, alpha=0.85, linewidth=0, zorder=4.5))
+
+    def write(at: float, line: int, shown: str, **how: Any) -> None:
+        offset = (0, 6 + LINE * line)
+        ax.annotate(shown, (at, 1.0), xycoords="axes fraction", xytext=offset, textcoords="offset points", **how)
+
     for column, head in enumerate(heads):
-        ax.text(0.232 + 0.109 * column, 0.885, head, ha="right", fontsize=7.5, color=MUTED, zorder=5)
-    for line, (kind, name, numbers) in enumerate(rows):
-        y = 0.84 - 0.047 * line
-        ax.text(0.025, y, name, fontsize=8, color=COLOURS[kind], fontweight="bold", zorder=5)
+        write(0.3 + 0.13 * column, len(rows), head, ha="right", fontsize=7.5, color=MUTED)
+    for line, (kind, name, numbers) in enumerate(reversed(rows)):
+        write(0.0, line, name, fontsize=8, color=COLOURS[kind], fontweight="bold")
         for column, shown in enumerate(numbers):
-            ax.text(0.232 + 0.109 * column, y, shown, ha="right", fontsize=8, color=COLOURS[kind], zorder=5)
+            write(0.3 + 0.13 * column, line, shown, ha="right", fontsize=8, color=COLOURS[kind])
+    ax.set_title(ax.get_title(loc="left"), pad=12 + LINE * (len(rows) + 1))
 
 
 def corp_step(ax: Axes, cells: Cells, kind: str) -> list[list[float]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emocal_rl import files
-from emocal_rl.evaluate import curves, figures
+from emocal_rl.evaluate import curves, figures, risk_figure
 from emocal_rl.evaluate.analysis import Analysis, analyse
 from emocal_rl.evaluate.cards import Pictures
 from emocal_rl.evaluate.comparison import compare_runs, comparison_lines
@@ -47,7 +47,7 @@ def _draw(analysis: Analysis, folder: Path) -> dict[str, bytes]:
         "learning_curves.png": curves.learning_curves(
             analysis.run.log, analysis.run.stages, folder / "learning_curves.png"
         ),
-        "risk_coverage.png": figures.risk(analysis, folder / "risk_coverage.png"),
+        "risk_coverage.png": risk_figure.risk(analysis, folder / "risk_coverage.png"),
     }
     for result in analysis.tests:
         name = f"reliability_{file_name(result.name)}.png"

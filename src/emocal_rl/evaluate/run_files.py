@@ -59,6 +59,12 @@ class RunFiles:
     def _states(self, stage: str) -> bool:
         return any(r.states_confidence for (s, _), r in self.records.items() if s == stage)
 
+    @property
+    def trained(self) -> bool:
+        """Whether anything was trained here; not so where a model was evaluated, or saved completions were scored."""
+        stages = [each for each in self.facts.get("stages", []) if isinstance(each, dict)]
+        return not stages or any(each.get("algorithm") not in ("score", "evaluation") for each in stages)
+
     @cached_property
     def recipe(self) -> dict[str, Any]:
         """The recipe file as a mapping; empty when it is no YAML mapping."""

@@ -26,7 +26,8 @@ CANDIDATES = ("candidates", "choices", "labels", "options")
 IDS = ("id", "index", "question_id", "doc_id")
 CLUSTERS = ("cluster", "image_id", "image", "image_path")
 
-NOT_JSON = "lines that are not JSON objects (no row could be made of them)"
+NOT_JSON = "lines that are not JSON objects, left out"
+SHOWN = 3  # of those lines are named
 FAILED = "failed generations (an error instead of a completion; left out, run the generation again)"
 NO_TEXT = "rows without a completion (counted as unreadable)"
 EMPTY = "empty completions (counted as unreadable)"
@@ -66,7 +67,8 @@ def read_saved(path: Path) -> Saved:
     odd: Counter[str] = Counter()
     rows: dict[tuple[str | None, str | None, str, str], SavedRow] = {}  # ids may start again in a split or a task
     known: dict[Any, Any] = {}
-    for number, (_, line) in enumerate(files.scan_jsonl(path, lambda _: odd.update([NOT_JSON])), start=1):
+    broken: list[str] = []
+    for number, (_, line) in enumerate(files.scan_jsonl(path, broken.append), start=1):
         if line.get("status") == "error":
             odd[FAILED] += 1
             continue
@@ -75,10 +77,23 @@ def read_saved(path: Path) -> Saved:
             key = (row.split, row.task, row.id, str(line.get("repeat")))
             odd[REPEATED] += key in rows
             rows[key] = row
+    odd += not_json(broken)
     if not rows:
-        raise UserError(_nothing(path, odd))
+        raise UserError(_nothing(path, odd, len(broken)))
     _mixed(rows.values(), odd)
     return Saved(path, tuple(rows.values()), {what: count for what, count in odd.items() if count})
+
+
+def not_json(broken: Sequence[str]) -> Counter[str]:
+    """Lines of which no row could be made, as an oddity that says where the first of them are.
+
+    >>> not_json(["a.jsonl:7: not a line of JSON: Expecting value"])
+    Counter({'lines that are not JSON objects, left out: a.jsonl:7: not a line of JSON: Expecting value': 1})
+    """
+    if not broken:
+        return Counter()
+    more = "; ..." if len(broken) > SHOWN else ""
+    return Counter({f"{NOT_JSON}: {'; '.join(broken[:SHOWN])}{more}": len(broken)})
 
 
 def saved_row(
@@ -197,10 +212,10 @@ def _mixed(rows: Iterable[SavedRow], odd: Counter[str]) -> None:
     odd[MIXED] += sum(count for count in tasks.values() if count > 1)
 
 
-def _nothing(path: Path, odd: Counter[str]) -> str:
+def _nothing(path: Path, odd: Counter[str], broken: int) -> str:
     lines = [line for _, line in islice(files.scan_jsonl(path, lambda _: None), 20)]
     if not lines:
-        return f"{path}: no line is a JSON object ({odd[NOT_JSON]} broken lines); give one completion a line"
+        return f"{path}: no line is a JSON object ({broken} broken lines); give one completion a line"
     why = "; ".join(f"{count} {what}" for what, count in odd.items() if count)
     columns = ", ".join(sorted({str(name) for line in lines for name in line})[:12])
     wanted = f"a completion ({', '.join(TEXTS[:3])}, ...) and votes or a label ({', '.join(LABELS[:2])}, ...)"

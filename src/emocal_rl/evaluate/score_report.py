@@ -38,8 +38,21 @@ def report_scores(
     files.write_text(folder / "recipe.yaml", recipes.dump(_recipe(report, name, resamples, seed), WRITTEN))
     stages = [{"name": name, "algorithm": "score", "status": "done"}]
     info = {"kind": "score", "command": list(command), "status": "done", "seed": seed, "stages": stages}
+    info |= {"scored": _scored(report)}
     files.write_json(folder / "run.json", info | {"versions": environment.versions()})
     return write_report(folder, lambda identity: None)
+
+
+def _scored(report: Report) -> dict[str, Any]:
+    """What was scored, and how it was read, in words for the report."""
+    weights = " + ".join(f"{weight:g} {name}" for name, weight in report.reward.weights.items())
+    return {
+        "file": report.saved.path.name,
+        "completions": len(report.scored),
+        "format": report.reward.format.name,
+        "graded by": getattr(report.reward.grader, "__name__", None),
+        "reward": weights,
+    }
 
 
 def sections_of(report: Report) -> dict[str, Sequence[int]]:

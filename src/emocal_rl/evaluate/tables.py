@@ -170,7 +170,7 @@ def coverage_rows(found: Mapping[str, Mapping[str, Metric]]) -> str:
         + "</tr>"
         for name in COVERAGES
     ]
-    return table(["coverage at risk", *(f"{stage}: answered" for stage in found)], rows)
+    return table(["coverage at risk", *(f"{who}answered" for who in _whose(found))], rows)
 
 
 def _percents(metric: Metric) -> str:
@@ -186,7 +186,17 @@ def threshold_rows(tables: Mapping[str, Sequence[Mapping[str, float | None]]]) -
     for i, line in enumerate(tables[stages[0]]):
         cells = "".join(f"<td>{percent(tables[s][i][c])}</td>" for s in stages for c in ("coverage", "risk"))
         rows.append(f"<tr><td>confidence ≥ {line['threshold']:g}</td>{cells}</tr>")
-    return table(["answer when", *(f"{s}: {c}" for s in stages for c in ("answered", "wrong"))], rows)
+    return table(["answer when", *(f"{who}{c}" for who in _whose(stages) for c in ("answered", "wrong"))], rows)
+
+
+def _whose(stages: Iterable[str]) -> list[str]:
+    """What stands in front of a column's head: nothing where there is one model only.
+
+    >>> _whose(["before", "after"]), _whose(["after"])
+    (['before: ', 'after: '], [''])
+    """
+    names = list(stages)
+    return [f"{name}: " for name in names] if len(names) > 1 else [""] * len(names)
 
 
 def definitions(result: SplitResult) -> str:
@@ -220,7 +230,7 @@ def _chosen(split: Mapping[str, Any], full: bool) -> list[tuple[str, Mapping[str
     best = min((k for k in posthoc if scores[k] is not None), key=lambda k: scores[k], default="")
     names = {"before": "before", "before+constant": "constant base rate",
              best: f"before, {calibrator_label(best.partition('+')[2])}",
-             "after": "after", "bayes": "Bayes bound"}  # fmt: skip
+             "after": "after" if "before" in systems else "as stated", "bayes": "Bayes bound"}  # fmt: skip
     keys = ("before", "before+constant", best, "after", "bayes") if full else ("before", "after")
     return [(names[k], systems[k]) for k in keys if k in systems]
 

@@ -17,7 +17,7 @@ from emocal_rl import files
 from emocal_rl.data.taxonomy import TAXONOMIES
 from emocal_rl.data.vecbench import TASKS, task_name
 from emocal_rl.errors import UserError
-from emocal_rl.evaluate.saved import IDS, LABELS, MIXED, NOT_JSON, STRANGER, text_of
+from emocal_rl.evaluate.saved import IDS, LABELS, MIXED, NOT_JSON, STRANGER, not_json, text_of
 from emocal_rl.rewards.formats.matching import match
 
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -108,7 +108,7 @@ def read_lines(path: Path, odd: Counter[str]) -> list[dict[str, Any]]:
         return rows
     broken: list[str] = []
     lines = files.read_jsonl(path, broken.append)
-    odd[NOT_JSON] += len(broken)
+    odd.update(not_json(broken))
     return [line["original_data"] if isinstance(line.get("original_data"), dict) else line for line in lines]
 
 

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from emocal_rl import files
 from emocal_rl.data import DataSet
 from emocal_rl.data import load as load_data
+from emocal_rl.evaluate.checkpoint import short_name
 from emocal_rl.evaluate.generate import complete, measuring, records
-from emocal_rl.evaluate.model_card import write_asked, write_card
+from emocal_rl.evaluate.model_card import read_asked, write_asked, write_card
 from emocal_rl.evaluate.pictures import picture_of
 from emocal_rl.evaluate.report import write_report
 from emocal_rl.launch import together
@@ -24,7 +25,7 @@ from emocal_rl.models.freeze import freeze_aligner, freeze_vision
 from emocal_rl.models.load import limit_pixels, place, use_threads
 from emocal_rl.models.load import load as load_model
 from emocal_rl.preflight import verdict_of
-from emocal_rl.rewards import FORMATS
+from emocal_rl.rewards import FORMATS, Reward
 from emocal_rl.rewards.incentive import describe
 from emocal_rl.train.answers import ModelAnswers
 from emocal_rl.train.examples import Stated
@@ -34,6 +35,7 @@ from emocal_rl.train.sft import train_sft
 
 if TYPE_CHECKING:
     from emocal_rl.recipe import Recipe, Stage
+    from emocal_rl.recipe_blocks import Evaluation
     from emocal_rl.run import Run
 
 
@@ -50,6 +52,7 @@ def train(recipe: Recipe, run: Run) -> dict[str, Any]:
     for note in data.notes:
         print(f"warning: data: {note}", file=sys.stderr)
     start = recipe.model.checkpoint or recipe.model.name
+    together(partial(evaluate_start, recipe, run, data))
     for stage in recipe.stages:
         if not run.stage_done(stage.name):
             train_stage(recipe, stage, run, data, start)
@@ -122,22 +125,44 @@ def evaluate_stage(recipe: Recipe, stage: Stage, run: Run, data: DataSet) -> Non
 
     A stage that states no confidence is evaluated only where it is the last, by its answers.
     """
-    missing = [split for split in recipe.evaluation.splits if not run.records_path(stage.name, split).exists()]
     silent = FORMATS[stage.format].states == "nothing"
-    if not missing or (silent and stage != recipe.stages[-1]):
+    if not silent or stage == recipe.stages[-1]:
+        reward = measuring(stage.format, stage.grader)
+        evaluate(stage.name, str(run.model_dir(stage.name)), reward, recipe.evaluation, run, data)
+
+
+def evaluate_start(recipe: Recipe, run: Run, data: DataSet) -> None:
+    """The checkpoint in place of the warm starts, evaluated as the last of them is: the report's before.
+
+    It is asked in the format it was trained in, where its folder says so, else in that of the recipe's own stage.
+    """
+    checkpoint = recipe.model.checkpoint
+    if checkpoint is None:
         return
-    model, processor = load_model(str(run.model_dir(stage.name)))
+    trained = (read_asked(Path(checkpoint)) or {}).get("format")
+    form = trained if trained in FORMATS else recipe.format
+    if FORMATS[form].states == "nothing":
+        return
+    name = short_name(checkpoint)
+    name = f"{name}-before" if name == recipe.name else name
+    evaluate(name, checkpoint, measuring(form, recipe.grader), recipe.evaluation, run, data)
+    run.add_evaluated(name)
+
+
+def evaluate(name: str, model_name: str, reward: Reward, how: Evaluation, run: Run, data: DataSet) -> None:
+    """A model's answers, one records file a split under this name; those that are there already stay."""
+    missing = [split for split in how.splits if not run.records_path(name, split).exists()]
+    if not missing:
+        return
+    model, processor = load_model(model_name)
+    limit_pixels(processor, run.recipe.model.min_pixels, run.recipe.model.max_pixels)
     place(model)
-    reward = measuring(stage.format, stage.grader)
-    how = recipe.evaluation
     options: dict[str, Any] = {"batch_size": how.batch_size, "max_new_tokens": how.max_new_tokens}
-    options |= {"temperature": how.temperature, "seed": recipe.seed}
+    options |= {"temperature": how.temperature, "seed": run.recipe.seed}
     for split in missing:
-        rows = data.split(split)[: recipe.evaluation.limit]
-        name = f"{stage.name} on {split}"
-        texts = complete(model, processor, rows, reward.format, label=name, **options)
-        found = records(rows, texts, reward, stage.name, split)
-        files.write_jsonl(run.records_path(stage.name, split), found)
+        rows = data.split(split)[: how.limit]
+        texts = complete(model, processor, rows, reward.format, label=f"{name} on {split}", **options)
+        files.write_jsonl(run.records_path(name, split), records(rows, texts, reward, name, split))
 
 
 def quieten() -> None:
