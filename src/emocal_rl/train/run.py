@@ -24,7 +24,7 @@ from emocal_rl.models.freeze import freeze_aligner, freeze_vision
 from emocal_rl.models.load import limit_pixels, place, use_threads
 from emocal_rl.models.load import load as load_model
 from emocal_rl.preflight import verdict_of
-from emocal_rl.rewards import FORMATS
+from emocal_rl.rewards.formats import find_format
 from emocal_rl.rewards.incentive import describe
 from emocal_rl.train.answers import ModelAnswers
 from emocal_rl.train.examples import Stated
@@ -113,7 +113,7 @@ def _make_labels(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: A
         check_new(rows, {earlier.name: data.split(earlier.split) for earlier in before}, stage.split)
     answers = ModelAnswers(place(model), processor, recipe.seed, recipe.evaluation.batch_size)
     found = make_labels(rows, answers, labels)
-    states = FORMATS[stage.format].states
+    states = find_format(stage.format).states
     files.write_json(path, {row.id: label.stated(states) for row, label in zip(rows, found, strict=True)})
 
 
@@ -123,7 +123,7 @@ def evaluate_stage(recipe: Recipe, stage: Stage, run: Run, data: DataSet) -> Non
     A stage that states no confidence is evaluated only where it is the last, by its answers.
     """
     missing = [split for split in recipe.evaluation.splits if not run.records_path(stage.name, split).exists()]
-    silent = FORMATS[stage.format].states == "nothing"
+    silent = find_format(stage.format).states == "nothing"
     if not missing or (silent and stage != recipe.stages[-1]):
         return
     model, processor = load_model(str(run.model_dir(stage.name)))
