@@ -101,7 +101,12 @@ def test_parameters_and_weight_can_be_given(cli: Cli) -> None:
 
 
 def test_a_rule_of_ones_own_is_checked_in_words(own_rule: str, cli: Cli) -> None:
-    text = cli("rewards", own_rule).out
+    done = cli("rewards", own_rule)
+    text, problem = done.out, "greedy: is declared proper and is not: a model that is 49% sure is paid most for saying"
+    assert "pays from -1 to 1; proper: no (declared: strictly)\n" in text
+    assert done.code == 2
+    assert done.err.startswith(f"error: {problem} 0%. Proper means ")
+    assert done.err.count("\n") == 1
     assert "greedy: is declared proper and is not: a model that is" in text
     assert "The reward is improper: a model that is 70% sure is paid most for saying 99%." in text
     assert "largest safe weight" not in text  # a rule that is not what it claims has none
@@ -221,12 +226,57 @@ def test_a_broken_rule_in_a_recipe_is_one_line(cli: Cli) -> None:
 
 @pytest.mark.usefixtures("broken_modules")
 def test_a_distribution_rule_of_ones_own_is_checked_in_words(cli: Cli) -> None:
-    text = cli("rewards", "my_broken:my_greed").out
+    done = cli("rewards", "my_broken:my_greed")
+    text = done.out
+    assert (done.code, "proper: no (declared: strictly)" in text) == (2, True)
     assert "problem: my_greed: is declared proper and is not: where the labels turn out true with" in text
     override = "reward={mine: {use: 'my_broken:my_spill'}}"
     done = cli("check", "--recipe", "grpo_brier", override, "format=distribution")
     line = "reward.mine: my_spill: scores(q) is infinite at q=(0, 1): clip q to at least eps first"
     assert (done.code, done.err.splitlines()[0].endswith(line)) == (2, True), done.err
+
+
+NARROW = """
+from emocal_rl.rewards import Rule, rule
+
+@rule(proper=True, low=-0.5, high=0.0)
+def narrow():
+    return Rule(right=lambda c: -((1 - c) ** 2), wrong=lambda c: -(c**2))
+
+@rule(proper=False, low=float("-inf"), high=0.0)
+def endless():
+    return Rule(right=lambda c: c - 1, wrong=lambda c: c - float("inf"))
+"""
+
+
+@pytest.fixture
+def narrow(here: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    (here / "my_narrow.py").write_text(NARROW)
+    monkeypatch.syspath_prepend(here)
+    yield "my_narrow:narrow"
+    for name in ("narrow", "endless"):
+        RULES.pop(name, None)
+    sys.modules.pop("my_narrow", None)
+
+
+def test_a_false_range_is_said_by_rewards_and_by_check(narrow: str, cli: Cli) -> None:
+    line = "narrow: declares low=-0.5 and pays -1 for a right answer at c=0: correct low."
+    done = cli("rewards", narrow)
+    assert (done.code, done.err) == (2, f"error: {line}\n")
+    assert f"problem: {line}\n" in done.out
+    reward = f"reward={{correct: 1, mine: {{use: '{narrow}'}}}}"
+    done = cli("check", "--recipe", "rloo_brier", reward)
+    allow = "rloo_brier: to train on this reward all the same, say allow_unsound=true"
+    assert (done.code, done.err) == (2, f"error: rloo_brier: {line}\nerror: {allow}\n")
+    assert f"  reward: {line}\n" in done.out
+    assert cli("check", "--recipe", "rloo_brier", reward, "allow_unsound=true").code == 0
+
+
+@pytest.mark.usefixtures("narrow")
+def test_a_rule_that_pays_no_number_is_one_line(cli: Cli) -> None:
+    done = cli("rewards", "my_narrow:endless")
+    line = "reward.endless: endless: wrong(c) is infinite at every c: it has to pay a number somewhere"
+    assert (done.code, done.err) == (2, f"error: {line}\n")
 
 
 # Drawing

@@ -47,6 +47,7 @@ def test_a_new_run_directory(recipe: recipes.Recipe) -> None:
         assert (info["status"], info["ended"], info["seed"]) == ("running", None, 7)
         assert [stage["name"] for stage in info["stages"]] == ["first", "demo"]
         assert info["stages"][0] == {"name": "first", "algorithm": "sft", "status": "pending", "seconds": None}
+        assert info["folder"] == str(Path.cwd())
         assert info["versions"]["python"].startswith("3.")
         assert info["device"]
         assert recipes.load("r/recipe.yaml") == recipe
@@ -252,6 +253,39 @@ def test_two_processes_cannot_resume_the_same_run(recipe: recipes.Recipe, python
     path, pid = Path("r").absolute(), os.getpid()
     message = f"error: {path} is in use by process {pid}; wait for it to end, or stop it, before resuming\n"
     assert (done.code, done.err) == (2, message)
+
+
+OWN = """
+from emocal_rl.rewards import Rule, rule
+
+@rule(proper=True, low=-1.0, high=0.0)
+def fair():
+    return Rule(right=lambda c: -((1 - c) ** 2), wrong=lambda c: -(c**2))
+"""
+
+
+def test_a_rule_of_ones_own_is_found_where_the_run_was_started(tmp_path: Path, python: Callable[..., Any]) -> None:
+    start, elsewhere = tmp_path / "start", tmp_path / "elsewhere"
+    start.mkdir(), elsewhere.mkdir()
+    (start / "my_fair.py").write_text(OWN)
+    begin = (
+        "import sys; sys.path.append('')\n"
+        "from emocal_rl import recipe; from emocal_rl.run import Run\n"
+        "own = recipe.load('rloo_brier', [\"reward={correct: 1, mine: {use: 'my_fair:fair'}}\"])\n"
+        f"Run.create(own, {str(tmp_path / 'r')!r}).close('interrupted')"
+    )
+    assert python("-c", begin, cwd=start).err == ""
+    go_on = f"from emocal_rl.run import Run; Run.open({str(tmp_path / 'r')!r}).close('interrupted')"
+    assert json.loads((tmp_path / "r" / "run.json").read_text())["folder"] == str(start)
+    assert python("-c", go_on, cwd=elsewhere).err == ""
+    (start / "my_fair.py").unlink()
+    done = python("-m", "emocal_rl", "train", "--resume", str(tmp_path / "r"), cwd=elsewhere)
+    assert re.fullmatch(
+        rf"error: {tmp_path}/r/recipe.yaml:\d+: reward.mine: my_fair:fair: no module named 'my_fair' \(is it in this "
+        rf"folder, or its folder on PYTHONPATH\?\), nor in {start}, where the run was started\n",
+        done.err,
+    )
+    assert done.code == 2
 
 
 def test_git_state(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from emocal_rl.rewards import (
 )
 from emocal_rl.rewards.address import did_you_mean
 from emocal_rl.rewards.incentive import describe, safe_weight
+from emocal_rl.rewards.incentive.check import claims, is_own
 from emocal_rl.rewards.rules import find as find_rule
 
 KINDS = ("rule", "distribution rule", "group target", "preset")
@@ -69,11 +70,26 @@ class Entry:
 
     @property
     def proper(self) -> str:
-        """Whether it is proper: "strictly", "yes" or "no"; "-" where no confidence matters."""
+        """Whether it is proper: "strictly", "yes" or "no"; "-" where no confidence matters.
+
+        Of a rule that declares more than is so: what is computed, then what is declared.
+        """
         one = self.made if isinstance(self.made, (Rule, DistributionRule)) else self.verdict
         if isinstance(one, Rule) and not one.uses_confidence:
             return "-"
-        return "strictly" if one.strict else "yes" if one.proper else "no"
+        declared = "strictly" if one.strict else "yes" if one.proper else "no"
+        refuted = [claim for claim in ("proper", "strict") if claim in self._claims]
+        return f"{'no' if 'proper' in refuted else 'yes'} (declared: {declared})" if refuted else declared
+
+    @cached_property
+    def _claims(self) -> dict[str, str]:
+        return claims(self.made) if isinstance(self.made, (Rule, DistributionRule)) else {}
+
+    @cached_property
+    def problems(self) -> list[str]:
+        """What is wrong with a rule of your own, a sentence each; see `check_rule`."""
+        own = isinstance(self.made, (Rule, DistributionRule)) and is_own(self.made)
+        return check_rule(self.made) if own else []
 
 
 def _rule(name: str, /, **options: Any) -> Entry:
@@ -157,10 +173,9 @@ def _of_a_rule(row: Entry) -> list[str]:
     if not isinstance(row.made, (Rule, DistributionRule)):
         return []
     lines = [f"parameters: {', '.join(f'{key}={value!r}' for key, value in row.made.params.items()) or 'none'}"]
-    problems = check_rule(row.made)
-    if isinstance(row.made, Rule) and row.made.proper and not problems:
+    if isinstance(row.made, Rule) and row.made.proper and not row.problems:
         lines.append(f"largest safe weight beside correct with weight 1: {safe_weight(row.made):.4g}")
-    return lines + [f"problem: {problem}" for problem in problems]
+    return lines + [f"problem: {problem}" for problem in row.problems]
 
 
 def _of_a_preset(row: Entry) -> list[str]:

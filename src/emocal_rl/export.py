@@ -16,7 +16,8 @@ from emocal_rl.data.prompts import question
 from emocal_rl.errors import UserError
 from emocal_rl.preflight import grader_of, reward_of
 from emocal_rl.recipe import Recipe
-from emocal_rl.rewards import FORMATS, Preset, preset
+from emocal_rl.rewards import Preset, preset
+from emocal_rl.rewards.formats import find_format
 
 CHUNK = 500  # rows in memory at a time
 ESTIMATORS = {"grpo": "grpo", "rloo": "rloo"}
@@ -99,7 +100,7 @@ def write_rows(path: Path, recipe: Recipe, rows: Sequence[Row], embed: bool) -> 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    form, count = FORMATS[recipe.format], 0
+    form, count = find_format(recipe.format), 0
     lines = (line(recipe, row, form, number, embed) for number, row in enumerate(rows))
     writer = None
     try:

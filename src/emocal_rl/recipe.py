@@ -125,9 +125,10 @@ class Recipe(Stage):
 SHARED_KEYS = tuple(key for key in Recipe.model_fields if key not in Stage.model_fields)
 
 
-def load(name_or_path: str, overrides: Sequence[str | recipe_source.Override] = ()) -> Recipe:
+def load(name_or_path: str, overrides: Sequence[str | recipe_source.Override] = (), *, rewards: bool = True) -> Recipe:
     """Load a recipe from a path or a packaged name (`grpo_brier`, `grpo_brier.yaml`) and apply `key=value` overrides.
 
+    rewards: whether its rules, formats and graders have to be found; what only reads a run's results can do without.
     Raises `UserError` with one line per problem, all of them at once.
 
     >>> load("grpo_breer")
@@ -135,12 +136,12 @@ def load(name_or_path: str, overrides: Sequence[str | recipe_source.Override] = 
     emocal_rl.errors.UserError: no recipe 'grpo_breer'...
     """
     source = recipe_source.read(name_or_path, overrides, SHARED_KEYS)
-    return from_tree(source.tree, source.where)
+    return from_tree(source.tree, source.where, rewards=rewards)
 
 
-def from_tree(tree: Any, where: recipe_errors.Where = recipe_errors.nowhere) -> Recipe:
-    """A recipe from plain data; `where` gives the file and line of a key for the error lines."""
-    problems = recipe_sense.problems(tree, where)
+def from_tree(tree: Any, where: recipe_errors.Where = recipe_errors.nowhere, *, rewards: bool = True) -> Recipe:
+    """A recipe from plain data; `where` gives file and line of a key for the error lines, `rewards` is as in `load`."""
+    problems = recipe_sense.problems(tree, where, rewards=rewards)
     try:
         recipe = Recipe.model_validate(tree)
     except ValidationError as error:

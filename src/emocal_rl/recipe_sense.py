@@ -17,11 +17,11 @@ BENDING = {
 UNBENT = (None, "sum_then_normalize")
 
 
-def problems(tree: Any, where: Where) -> list[str]:
+def problems(tree: Any, where: Where, *, rewards: bool = True) -> list[str]:
     """One line per problem with names of terms, formats, trainer options and stages.
 
     Looks at plain data, so that these problems are found together with those of the schema; what has the wrong shape is
-    left to the schema.
+    left to the schema. rewards: whether rules, formats and graders have to be found.
     """
     if not isinstance(tree, dict):
         return []
@@ -30,7 +30,7 @@ def problems(tree: Any, where: Where) -> list[str]:
         (("warm_start", i), s) for i, s in enumerate(warm if isinstance(warm, list) else [])
     ]
     stages = [(at, stage) for at, stage in [*stages, ((), tree)] if isinstance(stage, dict)]
-    found = [((*at, *path), message) for at, stage in stages for path, message in _stage_problems(stage)]
+    found = [((*at, *path), message) for at, stage in stages for path, message in _stage_problems(stage, rewards)]
     names = [stage.get("name") for _, stage in stages]
     for index, (at, stage) in enumerate(stages[:-1]):
         if stage.get("name") is not None and stage.get("name") in names[index + 1 :]:
@@ -42,7 +42,7 @@ def _with_key(path: Path, message: str) -> str:
     return message if message.startswith("unknown key ") else f"{'.'.join(map(str, path))}: {message}"
 
 
-def _stage_problems(stage: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+def _stage_problems(stage: dict[str, Any], rewards: bool) -> Iterator[tuple[Path, str]]:
     algorithm, reward, trainer = stage.get("algorithm"), stage.get("reward", {}), stage.get("trainer", {})
     if algorithm == "sft" and reward:
         yield ("reward",), "sft imitates and has no reward; remove the key, or set algorithm: grpo"
@@ -59,8 +59,9 @@ def _stage_problems(stage: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     yield from _rollout_problems(algorithm, stage.get("rollout"))
     yield from _ahead_problems(stage.get("rollout"), trainer)
     yield from _advantage_problems(algorithm, stage.get("credit", "sequence"), trainer)
-    yield from _reward_problems(stage.get("format"), reward)
-    yield from _grader_problems(stage.get("grader"))
+    if rewards:
+        yield from _reward_problems(stage.get("format"), reward)
+        yield from _grader_problems(stage.get("grader"))
     if algorithm in trainer_keys.CONFIGS and isinstance(trainer, dict):
         yield from ((("trainer", key), message) for key, message in trainer_keys.problems(algorithm, trainer))
 

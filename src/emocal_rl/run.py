@@ -24,7 +24,7 @@ from typing import Any, Self
 from emocal_rl import checkpoints, files
 from emocal_rl import recipe as recipes
 from emocal_rl.errors import UserError
-from emocal_rl.run_info import changed_versions, new_info, now, read_info, runs_on
+from emocal_rl.run_info import changed_versions, new_info, now, read_info, recipe_of, runs_on
 
 NEEDED_BYTES = 300e6  # checkpoints, models and records of a run of the embedded data, with room to spare
 _LOGGERS = ("", "transformers")  # transformers keeps its messages from the root logger
@@ -89,7 +89,7 @@ class Run:
         if info["status"] == "done":
             raise UserError(f"{path} is finished already; its report is {path / 'report.html'}")
         lock = files.Lock(path / ".lock", lambda pid: _busy(path, pid))
-        run = cls(path, recipes.load(str(path / "recipe.yaml")), info, lock)
+        run = cls(path, recipe_of(path, info), info, lock)
         here = runs_on()
         run.warnings += changed_versions(info["versions"], here["versions"])
         run.info |= {**here, "status": "running", "ended": None}
@@ -208,7 +208,8 @@ class Follower(Run):
 
     def __init__(self, path: str | Path) -> None:
         self.path, self.warnings = Path(path), []
-        self.info, self.recipe = read_info(self.path), recipes.load(str(self.path / "recipe.yaml"))
+        self.info = read_info(self.path)
+        self.recipe = recipe_of(self.path, self.info)
         self._before, self._began = 0.0, time.monotonic()
 
     def start_stage(self, name: str) -> Path | None:

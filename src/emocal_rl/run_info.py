@@ -1,8 +1,9 @@
-"""run.json: the command, times, status, versions, git, device, seed and stages of a run."""
+"""run.json: the command, the folder it was given in, times, status, versions, git, device, seed and stages of a run."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from emocal_rl import environment
 from emocal_rl.errors import UserError
+from emocal_rl.rewards.address import NOT_HERE
 from emocal_rl.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ def new_info(recipe: Recipe, command: Sequence[str]) -> dict[str, Any]:
     """The run.json of a run that starts now."""
     return {
         "command": list(command),
+        "folder": working_folder(),
         "started": now(),
         "ended": None,
         "status": "running",
@@ -66,6 +69,33 @@ def read_info(path: Path) -> dict[str, Any]:
     if not isinstance(info, dict) or not {"status", "stages", "versions"} <= info.keys():
         raise UserError(f"{path / 'run.json'} is damaged; start a new run")
     return info
+
+
+def recipe_of(path: Path, info: Mapping[str, Any], *, rewards: bool = True) -> Recipe:
+    """The recipe of a run directory; rules and formats of one's own are looked for where the run was started as well.
+
+    info: the content of its run.json. rewards: as `recipe.load` takes it. Raises UserError with that folder named where
+    a module is in neither.
+    """
+    from emocal_rl import recipe as recipes
+
+    folder = info.get("folder")
+    if isinstance(folder, str) and folder not in sys.path:
+        sys.path.append(folder)  # last: what is here, or installed, is what is meant
+    try:
+        return recipes.load(str(path / "recipe.yaml"), rewards=rewards)
+    except UserError as error:
+        there = f", nor in {folder}, where the run was started" if folder else ""
+        lines = [f"{line}{there if NOT_HERE in line else ''}" for line in error.lines]
+        raise UserError(*lines) from None
+
+
+def working_folder() -> str | None:
+    """The folder where one is; None when it has gone."""
+    try:
+        return str(Path.cwd())
+    except FileNotFoundError:
+        return None
 
 
 def now() -> str:

@@ -14,7 +14,7 @@ from emocal_rl import recipe as recipe_module
 from emocal_rl.errors import UserError
 from emocal_rl.progress import loading
 from emocal_rl.run import Follower, Run, resume_command
-from emocal_rl.run_info import read_info
+from emocal_rl.run_info import read_info, recipe_of
 from emocal_rl.suggest import did_you_mean
 
 # train
@@ -164,7 +164,8 @@ def _report(path: Path) -> None:
     if read_info(path).get("kind") == "score":  # saved completions come without pictures
         metrics = write_report(path, lambda identity: None)
     else:
-        metrics = write_report(path, picture_of(load(recipe_module.load(str(path / "recipe.yaml")).data)))
+        recipe = recipe_of(path, read_info(path), rewards=False)
+        metrics = write_report(path, picture_of(load(recipe.data)))
     print("\n".join(summary_lines(metrics)))
     print(f"report: {path / 'report.html'}")
 

@@ -214,10 +214,10 @@ def predict(args: Namespace) -> None:
     from emocal_rl.evaluate import predict as predicting
     from emocal_rl.evaluate.checkpoint import find_checkpoint, format_of
     from emocal_rl.evaluate.engines import Decoding
-    from emocal_rl.rewards import FORMATS
+    from emocal_rl.rewards.formats import find_format
 
     checkpoint = find_checkpoint(args.model, args.stage)
-    form = FORMATS[format_of(checkpoint, args.format)]
+    form = find_format(format_of(checkpoint, args.format))
     given = [name.strip() for name in args.candidates.split(",")] if args.candidates else None
     rows = predicting.rows_of(args.images, *predicting.question_of(checkpoint, args.question, given))
     threshold = _threshold(args, checkpoint, form)

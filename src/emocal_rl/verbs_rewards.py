@@ -23,7 +23,10 @@ def rewards_options(parser: ArgumentParser) -> None:
 
 
 def rewards(args: Namespace) -> None:
-    """List every rule, distribution rule, group target and preset with its verdict; explain or draw one."""
+    """List every rule, distribution rule, group target and preset with its verdict; explain or draw one.
+
+    Fails where a rule of your own is not what it declares.
+    """
     from emocal_rl import catalogue
     from emocal_rl.evaluate.engines.core import parse_options
 
@@ -37,6 +40,8 @@ def rewards(args: Namespace) -> None:
         _plot(entry, Path(args.plot or f"{args.name.rpartition(':')[2]}.png"))
     else:
         print("\n".join(catalogue.explain(entry)))
+    if entry.problems:
+        raise UserError(*entry.problems)
 
 
 def _plot(entry: "Entry", path: Path) -> None:

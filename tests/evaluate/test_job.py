@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,51 @@ def test_a_run_is_evaluated_beside_its_own_records(tmp_path: Path, cli: Callable
     assert again.code == 0
     assert len(files.read_jsonl(run / "eval" / "completions" / "unseen_style.jsonl")) == 4  # nothing was asked twice
     assert cli("report", str(run / "eval")).code == 0
+
+
+def test_a_run_is_read_without_the_rule_it_was_paid_by(tmp_path: Path, cli: Callable[..., Any]) -> None:
+    run = write_small_run(tmp_path / "run")
+    recipe = run / "recipe.yaml"
+    own = recipe.read_text().replace("brier: 1.0", "brier: {use: 'my_lost:fair'}")
+    assert own != recipe.read_text()
+    recipe.write_text(own)
+    assert cli("report", str(run)).code == 0
+    assert find_checkpoint(str(run)).form == "emocaliber"
+    assert job_recipe(find_checkpoint(str(run))).format == "emocaliber"
+    assert cli("train", "--resume", str(run)).err.endswith("is finished already; its report is "
+                                                           f"{run / 'report.html'}\n")  # fmt: skip
+
+
+TENTHS = """
+from emocal_rl.rewards.formats import TagFormat
+
+tenths = TagFormat(
+    name="tenths", states="confidence", grid=tuple(i / 10 for i in range(11)), bounds=(0.0, 1.0),
+    blocks=("why", "answer", "confidence"), decimals=1, hint="0.0, 0.1, ..., 1.0", inside=(("why", "one sentence"),),
+)
+"""
+
+
+def test_a_format_of_ones_own_is_found_where_the_run_was_started(
+    tmp_path: Path, cli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = write_small_run(tmp_path / "run")
+    recipe = run / "recipe.yaml"
+    recipe.write_text(recipe.read_text().replace("\nformat: emocaliber\n", "\nformat: my_tenths:tenths\n"))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    gone = cli("eval", str(run), "--split", "validation", *SHORT)
+    assert (gone.code, gone.err) == (
+        2, "error: my_tenths:tenths: no module named 'my_tenths' (is it in this folder, or its folder on PYTHONPATH?)\n"
+    )  # fmt: skip
+    (tmp_path / "start").mkdir()
+    (tmp_path / "start" / "my_tenths.py").write_text(TENTHS)
+    info = json.loads((run / "run.json").read_text())
+    files.write_json(run / "run.json", info | {"folder": str(tmp_path / "start")})
+    done = cli("eval", str(run), "--split", "validation", *SHORT)
+    assert (done.code, done.err) == (0, done.err), done.err
+    faults = [row["fault"] for row in files.read_jsonl(run / "eval" / "records" / "grpo_brier-validation.jsonl")]
+    assert len(faults) == 4
+    sys.modules.pop("my_tenths")
 
 
 def test_hf_and_a_server_give_the_same_records(tmp_path: Path, cli: Callable[..., Any]) -> None:

@@ -10,7 +10,8 @@ from emocal_rl import recipe as recipes
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate.model_card import read_asked
 from emocal_rl.rewards import FORMATS
-from emocal_rl.run_info import read_info
+from emocal_rl.rewards.formats import find_format
+from emocal_rl.run_info import read_info, recipe_of
 from emocal_rl.suggest import did_you_mean
 
 
@@ -47,8 +48,7 @@ def find_checkpoint(model: str, stage: str | None = None) -> Checkpoint:
             return Checkpoint(model, short_name(model))
         candidates = tuple(map(str, asked.get("candidates") or ()))
         return Checkpoint(model, short_name(model), asked["format"], None, None, asked.get("question"), candidates)
-    read_info(path)  # a damaged run is one clear line
-    recipe = recipes.load(str(path / "recipe.yaml"))
+    recipe = recipe_of(path, read_info(path), rewards=False)
     forms = {s.name: s.format for s in recipe.stages if (path / "models" / s.name / "config.json").is_file()}
     if not forms:
         raise UserError(f"{path}: no stage of this run is finished; continue it: emocal-rl train --resume {path}")
@@ -71,6 +71,7 @@ def short_name(model: str) -> str:
 def format_of(checkpoint: Checkpoint, wanted: str | None) -> str:
     """The format to ask for: the one wanted, the stage's own, else emocaliber. Raises UserError for an unknown name."""
     name = wanted or checkpoint.form or "emocaliber"
-    if name not in FORMATS:
+    if ":" not in name and name not in FORMATS:
         raise UserError(f"--format {name}: no such format{did_you_mean(name, FORMATS, most=30)}")
+    find_format(name)  # raises what keeps one's own from being found
     return name

@@ -18,7 +18,8 @@ from emocal_rl.data.pictures import decoded
 from emocal_rl.data.prompts import chat, question
 from emocal_rl.models.load import SMALL, image_token_ids, sees, tokenizer_of
 from emocal_rl.progress import stage_progress
-from emocal_rl.rewards import FORMATS, Format, Reward
+from emocal_rl.rewards import Format, Reward
+from emocal_rl.rewards.formats import find_format
 
 
 def complete(
@@ -162,7 +163,7 @@ def prompt_text(processor: Any, row: Row, form: Format) -> str:
 
 def measuring(form: str, grader: Any) -> Reward:
     """The Reward that evaluations score with: correctness, and the Brier score where the format states a confidence."""
-    silent = FORMATS[form].states == "nothing"
+    silent = find_format(form).states == "nothing"
     return Reward({"correct": 1.0} if silent else {"correct": 1.0, "brier": 0.0}, format=form, grader=grader or by_row)
 
 

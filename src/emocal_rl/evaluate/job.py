@@ -31,7 +31,8 @@ from emocal_rl.evaluate.pictures import picture_of
 from emocal_rl.evaluate.readouts import readouts, with_agreement
 from emocal_rl.evaluate.report import write_report
 from emocal_rl.progress import stage_progress
-from emocal_rl.rewards import FORMATS, Reply
+from emocal_rl.rewards import Reply
+from emocal_rl.rewards.formats import find_format
 
 FROM_THE_RUN = {"seed", "data", "evaluation"}
 NO_TRAINING = {"algorithm": "sft", "split": "none"}  # what a recipe must have although nothing is trained
@@ -124,7 +125,7 @@ def begin(job: Job) -> files.Lock:
 def evaluate_split(job: Job, engine: Engine, data: DataSet, split: str) -> int:
     """Complete and score one split; how many rows failed. Raises UserError when all did."""
     rows = data.split(split)[: job.recipe.evaluation.limit]
-    form = FORMATS[job.recipe.format]
+    form = find_format(job.recipe.format)
     requests = [Request(row, form, repeat) for row in rows for repeat in range(job.samples)]
     path, label = job.out / "completions" / f"{split}.jsonl", f"{job.name} on {split}"
     found = complete_to(path, requests, engine, job.decoding, label=label, facts={"split": split})

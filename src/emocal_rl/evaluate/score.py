@@ -19,6 +19,7 @@ from emocal_rl.evaluate.measure import Metric
 from emocal_rl.evaluate.saved import Saved, SavedRow
 from emocal_rl.evaluate.systems import diagnostics
 from emocal_rl.rewards import FORMATS, Reward, Scored
+from emocal_rl.rewards.formats import find_format
 from emocal_rl.rewards.graders.core import grade
 from emocal_rl.rewards.targets import candidates_of, shares_of
 
@@ -203,7 +204,7 @@ def hints(rows: Sequence[SavedRow], scored: Sequence[Scored], reward: Reward) ->
 
 def _reads(form: str, row: SavedRow) -> bool:
     target = row.target
-    found = FORMATS[form].read(row.text or "", target.get("candidates"), target.get("aliases"))
+    found = find_format(form).read(row.text or "", target.get("candidates"), target.get("aliases"))
     return found.fault is None
 
 

@@ -12,7 +12,7 @@ from emocal_rl.evaluate.intervals import headline
 from emocal_rl.evaluate.labels import f1
 from emocal_rl.evaluate.measure import Metric
 from emocal_rl.evaluate.vecbench import GROUPS, ROWS, Item
-from emocal_rl.rewards import FORMATS
+from emocal_rl.rewards.formats import find_format
 from emocal_rl.rewards.formats.matching import match
 from emocal_rl.rewards.formats.numbers import decimal
 from emocal_rl.rewards.formats.reply import Reply
@@ -26,7 +26,7 @@ def read_reply(item: Item, form: str | None = None) -> Reply:
     if item.response is None:
         return Reply("", fault="not_text")
     if form is not None:
-        return FORMATS[form].read(item.response, list(item.candidates), item.aliases)
+        return find_format(form).read(item.response, list(item.candidates), item.aliases)
     said, stated = inside(item.response, "answer"), inside(item.response, "confidence")
     answer = match(said, list(item.candidates), item.aliases) if said else None
     number = None if stated is None else decimal(stated)

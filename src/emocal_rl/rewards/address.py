@@ -8,6 +8,8 @@ from typing import Any
 
 from emocal_rl.errors import UserError
 
+NOT_HERE = "(is it in this folder, or its folder on PYTHONPATH?)"
+
 
 def locate(address: str) -> Any:
     """Import ``module:name`` (name may be dotted).
@@ -40,9 +42,7 @@ def _module(address: str, module: str) -> Any:
         # a module that exists but fails on an import of its own is a different mistake
         missing = error.name if isinstance(error, ModuleNotFoundError) else None
         if missing and (module == missing or module.startswith(missing + ".")):
-            raise UserError(
-                f"{address}: no module named {module!r} (is it in this folder, or its folder on PYTHONPATH?)"
-            ) from error
+            raise UserError(f"{address}: no module named {module!r} {NOT_HERE}") from error
         raise UserError(f"{address}: importing {module!r} fails: {type(error).__name__}: {error}") from error
 
 

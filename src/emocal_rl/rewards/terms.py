@@ -73,7 +73,10 @@ def _check_fit(rule: Rule | DistributionRule, target: GroupTarget, form: Format)
     elif rule.uses_confidence and not form.grid:
         raise UserError(f"rule {rule.name!r} needs a confidence, and format {form.name!r} states none")
     else:
-        rule.arms(hundredths())  # raises what keeps it from being computed
+        right, wrong = rule.arms(hundredths())  # raises what keeps it from being computed
+        if not np.isfinite(right).any() or not np.isfinite(wrong).any():
+            side = "wrong" if np.isfinite(right).any() else "right"
+            raise UserError(f"{rule.name}: {side}(c) is infinite at every c: it has to pay a number somewhere")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from emocal_rl.evaluate.engines import Decoding, Engine, Request
 from emocal_rl.evaluate.generate import complete
 from emocal_rl.evaluate.token_readouts import answer_probability, log_probabilities
 from emocal_rl.progress import stage_progress
-from emocal_rl.rewards import FORMATS
+from emocal_rl.rewards.formats import find_format
 from emocal_rl.train.labelers import readers
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class ModelAnswers:
 
     def _complete(self, rows: Sequence[Row], labels: Labels, temperature: float, label: str) -> list[str]:
         how = {"batch_size": self.batch_size, "max_new_tokens": labels.max_new_tokens, "seed": self.seed}
-        form = FORMATS[labels.format]
+        form = find_format(labels.format)
         return complete(self.model, self.processor, rows, form, temperature=temperature, label=label, **how)
 
 
@@ -76,7 +76,7 @@ class EngineAnswers:
         return probabilities(model, processor, rows, texts, labels)
 
     def _complete(self, rows: Sequence[Row], labels: Labels, times: int, temperature: float) -> list[list[str | None]]:
-        requests = [Request(row, FORMATS[labels.format], repeat) for row in rows for repeat in range(times)]
+        requests = [Request(row, find_format(labels.format), repeat) for row in rows for repeat in range(times)]
         decoding = Decoding(temperature, 1.0, labels.max_new_tokens, self.seed)
         found = complete_to(self.path, requests, self.engine, decoding, label=labels.strategy.replace("_", " "))
         self.failed.update(one.request.row.id for one in found if one.text is None)
@@ -87,7 +87,7 @@ def probabilities(
     model: Any, processor: Any, rows: Sequence[Row], texts: Sequence[str], labels: Labels
 ) -> list[float | None]:
     """The probability of each row's label among its candidates where the reply's answer stands; None without one."""
-    form = FORMATS[labels.format]
+    form = find_format(labels.format)
     found: list[float | None] = []
     with stage_progress("label probability", len(rows), "readouts") as tick:
         for row, text, replies in zip(rows, texts, readers(rows, form, [[text] for text in texts]), strict=True):

@@ -14,7 +14,8 @@ from emocal_rl import files
 from emocal_rl.data import Row
 from emocal_rl.data.taxonomy import TAXONOMIES
 from emocal_rl.errors import UserError
-from emocal_rl.rewards import FORMATS, Format, Reply
+from emocal_rl.rewards import Format, Reply
+from emocal_rl.rewards.formats import find_format
 from emocal_rl.rewards.targets import aliases_of
 from emocal_rl.train.label import Label, quantised, shares, smoothed
 
@@ -191,7 +192,7 @@ def _said(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[
     """How often each answer was sampled; unreadable replies under ""; failed requests are left out."""
     if answers is None:
         raise UserError(f"labels: {labels.strategy} needs a model")
-    read = readers(rows, FORMATS[labels.format], answers.samples(rows, labels))
+    read = readers(rows, find_format(labels.format), answers.samples(rows, labels))
     return [Counter("" if one.fault else str(one.answer) for one in replies if one is not None) for replies in read]
 
 

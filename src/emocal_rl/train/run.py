@@ -26,6 +26,7 @@ from emocal_rl.models.load import limit_pixels, place, use_threads
 from emocal_rl.models.load import load as load_model
 from emocal_rl.preflight import verdict_of
 from emocal_rl.rewards import FORMATS, Reward
+from emocal_rl.rewards.formats import find_format
 from emocal_rl.rewards.incentive import describe
 from emocal_rl.train.answers import ModelAnswers
 from emocal_rl.train.examples import Stated
@@ -116,7 +117,7 @@ def _make_labels(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: A
         check_new(rows, {earlier.name: data.split(earlier.split) for earlier in before}, stage.split)
     answers = ModelAnswers(place(model), processor, recipe.seed, recipe.evaluation.batch_size)
     found = make_labels(rows, answers, labels)
-    states = FORMATS[stage.format].states
+    states = find_format(stage.format).states
     files.write_json(path, {row.id: label.stated(states) for row, label in zip(rows, found, strict=True)})
 
 
@@ -125,7 +126,7 @@ def evaluate_stage(recipe: Recipe, stage: Stage, run: Run, data: DataSet) -> Non
 
     A stage that states no confidence is evaluated only where it is the last, by its answers.
     """
-    silent = FORMATS[stage.format].states == "nothing"
+    silent = find_format(stage.format).states == "nothing"
     if not silent or stage == recipe.stages[-1]:
         reward = measuring(stage.format, stage.grader)
         evaluate(stage.name, str(run.model_dir(stage.name)), reward, recipe.evaluation, run, data)
@@ -141,7 +142,7 @@ def evaluate_start(recipe: Recipe, run: Run, data: DataSet) -> None:
         return
     trained = (read_asked(Path(checkpoint)) or {}).get("format")
     form = trained if trained in FORMATS else recipe.format
-    if FORMATS[form].states == "nothing":
+    if find_format(form).states == "nothing":
         return
     name = short_name(checkpoint)
     name = f"{name}-before" if name == recipe.name else name

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from emocal_rl.data import DataSet
-from emocal_rl.rewards import FORMATS
+from emocal_rl.rewards.formats import find_format
 from emocal_rl.train.examples import Stated, dataset, sft_example
 from emocal_rl.train.stage import adapter, arguments, fit, save, training_rows
 
@@ -26,7 +26,7 @@ def train_sft(
     from trl import SFTConfig, SFTTrainer
 
     args = SFTConfig(**arguments(stage, run, recipe.seed, max_length=None, shuffle_dataset=False))
-    form = FORMATS[stage.format]
+    form = find_format(stage.format)
     rows = training_rows(stage, data, examples_needed(args), recipe.seed)
     examples = dataset(rows, lambda row: sft_example(row, form, labels.get(row.id)), stage.augment, recipe.seed)
     extra = adapter(recipe, model)

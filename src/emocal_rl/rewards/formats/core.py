@@ -133,6 +133,7 @@ def confidence_text(form: Format, confidence: float) -> str:
     """
     if form.states != "confidence":
         return ""
-    parts = dict.fromkeys(("think", "element", "human", "context", "interaction", "analysis"), "x")
+    own = getattr(form, "blocks", ())  # of a format of one's own
+    parts = dict.fromkeys(("think", "element", "human", "context", "interaction", "analysis", *own), "x")
     text = form.write(parts, "x", confidence)
     return text[slice(*(form.read(text).confidence_span or (0, 0)))]

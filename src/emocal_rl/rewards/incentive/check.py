@@ -9,8 +9,8 @@ import numpy as np
 
 from emocal_rl.errors import UserError
 from emocal_rl.rewards.distributions import DistributionRule
-from emocal_rl.rewards.incentive.check_scores import AnyRule, range_problems, scores_problems
-from emocal_rl.rewards.incentive.honesty import best, expected
+from emocal_rl.rewards.incentive.check_scores import AnyRule, range_claims, scores_claims, scores_problems
+from emocal_rl.rewards.incentive.honesty import best, expected, finite
 from emocal_rl.rewards.rules.core import Array, Rule, hundredths
 from emocal_rl.rewards.rules.declare import Declaration
 
@@ -34,12 +34,41 @@ negated.
         found = scores_problems(bound) if isinstance(bound, DistributionRule) else _arms_problems(bound)
     except UserError as error:
         return list(error.lines)
-    return [f"{bound.name}: {text}" for text in (*found, *_travels(bound))]
+    ours = [f"{bound.name}: {text}" for text in found]
+    return [*ours, *claims(bound).values(), *(f"{bound.name}: {text}" for text in _travels(bound))]
+
+
+def claims(rule: AnyRule) -> dict[str, str]:
+    """Each declaration of a rule that is computed to be false, with a sentence that says what was found, and where.
+
+    The keys are those of `rule`: low, high, proper, strict, uses_confidence.
+
+    >>> from emocal_rl.rewards import Rule
+    >>> stake = Rule(right=lambda c: c, wrong=lambda c: -c, name="mine", low=-1, high=0.5, proper=True)
+    >>> for sentence in claims(stake).values():
+    ...     print(sentence)
+    mine: declares high=0.5 and pays 1 for a right answer at c=1: correct high.
+    mine: is declared proper and is not: a model that is 49% sure is paid most for saying 0%. Proper means right'(c) = \
+(1-c) m(c) and wrong'(c) = -c m(c) for one m(c) >= 0.
+    """
+    found = scores_claims(rule) if isinstance(rule, DistributionRule) else _arms_claims(rule)
+    return {declared: f"{rule.name}: {sentence}" for declared, sentence in found.items()}
+
+
+def is_own(rule: AnyRule) -> bool:
+    """Whether a rule is somebody's own: the claims of those that are packaged are held by the tests."""
+    return not rule.address.startswith("emocal_rl.")
 
 
 def _arms_problems(rule: Rule) -> list[str]:
     right, wrong = rule.arms(hundredths())
-    return [text for check in (_finite, _direction, _range, _claim) for text in check(rule, right, wrong)]
+    return [text for check in (_finite, _direction) for text in check(rule, right, wrong)]
+
+
+def _arms_claims(rule: Rule) -> dict[str, str]:
+    right, wrong = rule.arms(hundredths())
+    ranges = range_claims(rule, np.concatenate([right, wrong]), _answer_at)
+    return ranges | _unused(rule, right, wrong) | _honesty(rule, right, wrong)
 
 
 def _finite(rule: Rule, right: Array, wrong: Array) -> list[str]:
@@ -69,32 +98,42 @@ def _direction(rule: Rule, right: Array, wrong: Array) -> list[str]:
     return problems
 
 
-def _range(rule: Rule, right: Array, wrong: Array) -> list[str]:
-    return range_problems(rule, np.concatenate([right, wrong]))
-
-
-def _claim(rule: Rule, right: Array, wrong: Array) -> list[str]:
-    if not rule.proper:
-        return []
+def _answer_at(at: int) -> str:
     c = hundredths()
-    keep = np.isfinite(right) & np.isfinite(wrong)
-    right, wrong, c = right[keep], wrong[keep], c[keep]
+    return f"for a {'right' if at < len(c) else 'wrong'} answer at c={c[at % len(c)]:g}"
+
+
+def _unused(rule: Rule, right: Array, wrong: Array) -> dict[str, str]:
+    if rule.uses_confidence or max(np.ptp(right), np.ptp(wrong)) <= 1e-9:
+        return {}
+    name, arm = ("right", right) if np.ptp(right) > 1e-9 else ("wrong", wrong)
+    low, high, c = int(arm.argmin()), int(arm.argmax()), hundredths()
+    return {
+        "uses_confidence": f"is declared with uses_confidence=False, and {name}(c) is {arm[low] + 0.0:.4g} at "
+        f"c={c[low]:g} and {arm[high] + 0.0:.4g} at c={c[high]:g}: leave uses_confidence out."
+    }
+
+
+def _honesty(rule: Rule, right: Array, wrong: Array) -> dict[str, str]:
+    right, wrong, c = finite(right, wrong, hundredths())
+    if not rule.proper or not c.size:
+        return {}
     honest, blur = best(expected(right, wrong, c), c, c)
     off = np.abs(honest - c)
     if off.max() > 0:
         i = int(off.argmax())
-        return [
-            f"is declared proper and is not: a model that is {c[i]:.0%} sure is paid most for saying "
+        return {
+            "proper": f"is declared proper and is not: a model that is {c[i]:.0%} sure is paid most for saying "
             f"{honest[i]:.0%}. Proper means right'(c) = (1-c) m(c) and wrong'(c) = -c m(c) for one m(c) >= 0."
-        ]
+        }
     inner = (c > 0.05) & (c < 0.95)
     if rule.strict and blur[inner].max() > 0:
         i = int(np.where(inner, blur, 0).argmax())
-        return [
-            f"is declared strict and is not: at a belief of {c[i]:.0%} confidences {blur[i]:.2f} apart pay the "
-            "same. Declare strict=False."
-        ]
-    return []
+        return {
+            "strict": f"is declared strict and is not: at a belief of {c[i]:.0%} confidences {blur[i]:.2f} apart pay "
+            "the same. Declare strict=False."
+        }
+    return {}
 
 
 def _travels(rule: AnyRule) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from emocal_rl.rewards.distributions import DistributionRule, simplex
@@ -12,14 +14,23 @@ AnyRule = Rule | DistributionRule
 
 
 def scores_problems(rule: DistributionRule) -> list[str]:
-    """Everything that is wrong, on distributions over two and over three labels; UserError where it has no value."""
+    """What is wrong on distributions over two, else over three labels; UserError where it has no value."""
     for labels in (2, 3):
         grid = simplex(labels)
         scores = rule.table(grid)
-        found = [text for check in (_finite, _direction, _range, _claim) for text in check(rule, grid, scores)]
-        if found:
+        if found := [*_finite(rule, grid, scores), *_direction(rule, grid, scores)]:
             return found  # with more labels the same would be said again
     return []
+
+
+def scores_claims(rule: DistributionRule) -> dict[str, str]:
+    """Each declaration that is false on distributions over two or three labels, with a sentence; see `claims`."""
+    found: dict[str, str] = {}
+    for labels in (3, 2):  # the fewer labels, the easier it is to picture
+        grid = simplex(labels)
+        scores = rule.table(grid)
+        found |= range_claims(rule, scores, lambda at, grid=grid: _label_at(grid, at)) | _honesty(rule, grid, scores)  # type: ignore[misc]
+    return found
 
 
 def _finite(rule: DistributionRule, grid: Array, scores: Array) -> list[str]:
@@ -43,39 +54,46 @@ def _direction(rule: DistributionRule, grid: Array, scores: Array) -> list[str]:
     ]
 
 
-def _range(rule: DistributionRule, grid: Array, scores: Array) -> list[str]:
-    return range_problems(rule, scores)
+def range_claims(rule: AnyRule, values: Array, where: Callable[[int], str]) -> dict[str, str]:
+    """Whether any of these payoffs lies outside of what the rule declares.
+
+    where: the words for the place of a payoff, given its index in `values`, flat.
+    """
+    least, most = int(values.argmin()), int(values.argmax())
+    wrong = (
+        ("low", rule.low, least, values.flat[least] < rule.low - 1e-9),
+        ("high", rule.high, most, values.flat[most] > rule.high + 1e-9),
+    )
+    return {
+        end: f"declares {end}={claim:.4g} and pays {values.flat[at] + 0.0:.4g} {where(at)}: correct {end}."
+        for end, claim, at, outside in wrong
+        if outside
+    }
 
 
-def range_problems(rule: AnyRule, values: Array) -> list[str]:
-    """Whether any of these payoffs lies outside of what the rule declares."""
-    low, high = float(values.min()), float(values.max())
-    if low >= rule.low - 1e-9 and high <= rule.high + 1e-9:
-        return []
-    return [
-        f"pays from {low:.4g} to {high:.4g}, outside the declared range from {rule.low:.4g} to {rule.high:.4g}: "
-        "correct low and high."
-    ]
+def _label_at(grid: Array, at: int) -> str:
+    row, label = divmod(at, grid.shape[1])
+    return f"at q={shown(grid[row])} where label {label + 1} turns out true"
 
 
-def _claim(rule: DistributionRule, grid: Array, scores: Array) -> list[str]:
-    if not rule.proper:
-        return []
+def _honesty(rule: DistributionRule, grid: Array, scores: Array) -> dict[str, str]:
     finite = np.isfinite(scores).all(axis=1)
     grid = grid[finite]
+    if not rule.proper or not len(grid):
+        return {}
     gaps, tied = best_paid(grid, scores[finite])
     off = np.where(tied, gaps, np.inf)
     truth = int(off.min(axis=1).argmax())
     if off[truth].min() > 0:
-        return [
-            f"is declared proper and is not: where the labels turn out true with probabilities {shown(grid[truth])}, "
-            f"stating {shown(grid[int(off[truth].argmin())])} pays most."
-        ]
+        return {
+            "proper": f"is declared proper and is not: where the labels turn out true with probabilities "
+            f"{shown(grid[truth])}, stating {shown(grid[int(off[truth].argmin())])} pays most."
+        }
     blur = np.where(tied, gaps, 0.0)
     truth = int(blur.max(axis=1).argmax())
     if rule.strict and blur[truth].max() > 0:
-        return [
-            f"is declared strict and is not: where the truth is {shown(grid[truth])}, "
+        return {
+            "strict": f"is declared strict and is not: where the truth is {shown(grid[truth])}, "
             f"stating {shown(grid[int(blur[truth].argmax())])} pays the same. Declare strict=False."
-        ]
-    return []
+        }
+    return {}

@@ -11,6 +11,7 @@ import numpy as np
 from emocal_rl.errors import UserError
 from emocal_rl.rewards.address import did_you_mean
 from emocal_rl.rewards.incentive.advantage import SCALES, Group
+from emocal_rl.rewards.incentive.check import claims, is_own
 from emocal_rl.rewards.incentive.facts import BELIEFS, Facts, gather
 from emocal_rl.rewards.incentive.honesty import speed
 from emocal_rl.rewards.incentive.sentences import CHECKS, NOTES
@@ -94,7 +95,7 @@ def _verdict(facts: Facts) -> Verdict:
     hack, slope = facts.thresholds
     corners = facts.arms.corners()
     return Verdict(
-        problems=[sentence for check in CHECKS if (sentence := check(facts))],
+        problems=[*(sentence for check in CHECKS if (sentence := check(facts))), *_false_claims(facts.reward)],
         notes=[sentence for check in NOTES if (sentence := check(facts))],
         proper=facts.proper,
         strict=facts.proper and facts.blur == 0.0,
@@ -108,6 +109,12 @@ def _verdict(facts: Facts) -> Verdict:
         scale_rewards=facts.scale,
         num_generations=facts.size.generations,
     )
+
+
+def _false_claims(reward: Reward) -> list[str]:
+    """A range or a properness that somebody declared and that is not so: what a fault gets depends on it."""
+    own = [term.rule for term in reward.terms if term.weight and is_own(term.rule)]
+    return list(dict.fromkeys(sentence for rule in own for sentence in claims(rule).values()))
 
 
 def _speed(facts: Facts) -> dict[float, float]:
