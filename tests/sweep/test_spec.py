@@ -92,8 +92,8 @@ def test_packaged_sweeps_load_and_say_what_they_are(name: str) -> None:
     # all start from the same place and see the same number of replies
     recipes = [point.recipe for point in plan.points if point.seed == 0]
     assert len({str(recipe.stages[:-1]) for recipe in recipes}) == 1
-    batches = {(r.trainer["max_steps"], r.trainer["per_device_train_batch_size"], r.algorithm) for r in recipes}
-    assert len(batches) == 1
+    assert len({(r.trainer["max_steps"], r.trainer["per_device_train_batch_size"]) for r in recipes}) == 1
+    assert len({r.algorithm for r in recipes}) == 1 or name == "algorithms"
 
 
 def test_published_rewards_of_the_ablation_are_as_published() -> None:
