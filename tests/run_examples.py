@@ -75,5 +75,5 @@ def _matches(shown: str, said: str) -> bool:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, "")
+    sys.path[0] = ""  # and not this script's folder: its vllm is no vLLM
     print(run(Path(sys.argv[1]).read_text("utf-8")))

@@ -59,7 +59,13 @@ def test_there_are_pages_with_examples() -> None:
     assert {page.stem for page in EXAMPLES} >= {"adding", "coming_from", "concepts", "data", "faq"}
 
 
-@pytest.mark.parametrize("page", EXAMPLES, ids=lambda page: page.stem)
+def trains(page: Path) -> bool:
+    return ".train()" in page.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    "page", [pytest.param(page, marks=[pytest.mark.slow] * trains(page), id=page.stem) for page in EXAMPLES]
+)
 def test_examples_run(page: Path, python: Callable[..., Any], tmp_path: Path) -> None:
     done = python(str(ROOT / "tests" / "run_examples.py"), str(page), cwd=tmp_path)
     assert done.code == 0, done.err

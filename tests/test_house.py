@@ -44,6 +44,24 @@ def test_the_search_for_forbidden_calls_finds_them() -> None:
     assert calls(ROOT / "src/emocal_rl/rewards/incentive/check.py") & FORBIDDEN == {("pickle", "loads")}
 
 
+def constants(path: Path) -> dict[str, str]:
+    """Constant that other modules may import -> what it is set to, where that is written out."""
+    found = {}
+    for node in ast.parse(path.read_text("utf-8")).body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if isinstance(target, ast.Name) and re.fullmatch(r"[A-Z][A-Z_]+", target.id) and node.value is not None:
+            found[target.id] = ast.dump(node.value)
+    return found
+
+
+def test_no_constant_is_written_twice() -> None:
+    places: dict[tuple[str, str], list[str]] = {}
+    for path in SOURCES:
+        for constant in constants(path).items():
+            places.setdefault(constant, []).append(path.name)
+    assert {name: files for (name, _), files in places.items() if len(files) > 1} == {}
+
+
 def test_the_workflow_runs_what_ci_runs_and_builds_the_documentation() -> None:
     workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text("utf-8"))
     (job,) = workflow["jobs"].values()

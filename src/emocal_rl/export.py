@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import pprint
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +21,8 @@ from emocal_rl.rewards import Preset, preset
 from emocal_rl.rewards.formats import find_format
 
 CHUNK = 500  # rows in memory at a time
+TEXTS = ("judge", "aliases")
+"""Fields of a target that are mappings, whose keys are the row's own."""
 ESTIMATORS = {"grpo": "grpo", "rloo": "rloo"}
 AGGREGATION = {
     "dapo": "token-mean",
@@ -100,19 +103,39 @@ def write_rows(path: Path, recipe: Recipe, rows: Sequence[Row], embed: bool) -> 
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    form, count = find_format(recipe.format), 0
+    embed = embed or not all(row.source is None or isinstance(row.source, Path) for row in rows)
+    layout, form, count = schema(rows, embed), find_format(recipe.format), 0
     lines = (line(recipe, row, form, number, embed) for number, row in enumerate(rows))
-    writer = None
-    try:
+    with pq.ParquetWriter(path, layout) as writer:
         while chunk := list(islice(lines, CHUNK)):
-            table = pa.Table.from_pylist(chunk, schema=None if writer is None else writer.schema)
-            writer = writer or pq.ParquetWriter(path, table.schema)
-            writer.write_table(table)
+            writer.write_table(pa.Table.from_pylist(chunk, schema=layout))
             count += len(chunk)
-    finally:
-        if writer is not None:
-            writer.close()
     return count
+
+
+def schema(rows: Iterable[Row], embed: bool) -> Any:
+    """The columns of all rows: a field has to be among the first ones no more than anywhere else.
+
+    What has other keys in every row (`TEXTS`) is JSON text, which the reward reads as well; verl wants a picture to be
+    either an address or bytes, so all are embedded as soon as one is in memory.
+    """
+    import pyarrow as pa
+
+    kinds: dict[str, Any] = {"candidates": pa.list_(pa.string()), "votes": pa.list_(pa.float64())}
+    fields: dict[str, Any] = {"index": pa.int64(), "id": pa.string()}
+    pictures = False
+    for row in rows:
+        fields |= {name: kinds.get(name, pa.string()) for name in row.target() if name != "label"}
+        pictures = pictures or row.source is not None
+    columns = {
+        "data_source": pa.string(),
+        "prompt": pa.list_(pa.struct({"role": pa.string(), "content": pa.string()})),
+        "ability": pa.string(),
+        "reward_model": pa.struct({"style": pa.string(), "ground_truth": pa.string()}),
+        "extra_info": pa.struct(fields),
+    }
+    image = {"bytes": pa.binary()} if embed else {"image": pa.string()}
+    return pa.schema(columns | ({"images": pa.list_(pa.struct(image))} if pictures else {}))
 
 
 def line(recipe: Recipe, row: Row, form: Any, number: int, embed: bool) -> dict[str, Any]:
@@ -120,14 +143,15 @@ def line(recipe: Recipe, row: Row, form: Any, number: int, embed: bool) -> dict[
     mark = "" if row.source is None else "<image>"
     target = row.target()
     label = target.pop("label")
+    texts = {name: json.dumps(target[name], ensure_ascii=False) for name in TEXTS if name in target}
     found = {
         "data_source": f"emocal/{Path(recipe.data.name).stem}",
         "prompt": [{"role": "user", "content": mark + question(row, form)}],
         "ability": "calibration",
         "reward_model": {"style": "rule", "ground_truth": label},
-        "extra_info": {"index": number, "id": row.id, **target},
+        "extra_info": {"index": number, "id": row.id, **target, **texts},
     }
-    return found | ({} if row.source is None else {"images": [picture(row, embed)]})
+    return found | {"images": [] if row.source is None else [picture(row, embed)]}
 
 
 def picture(row: Row, embed: bool) -> dict[str, Any]:

@@ -218,17 +218,24 @@ def _cut_torn_line(path: Path) -> None:
 
 
 class Lock:
-    """One process at a time: an advisory lock on a file, released by the kernel however the process ends."""
+    """One process at a time: an advisory lock on a file, released by the kernel however the process ends.
 
-    def __init__(self, path: Path, busy: Callable[[str], str]) -> None:
+    busy: the words for a lock that is held by the process of this number. wait: is told them, and the lock is waited
+    for; without it they are a `UserError`.
+    """
+
+    def __init__(self, path: Path, busy: Callable[[str], str], wait: Callable[[str], None] | None = None) -> None:
         self._file = path.open("a+", encoding="utf-8")
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._file.seek(0)
             owner = self._file.read().strip() or "unknown"
-            self._file.close()
-            raise UserError(busy(owner)) from None
+            if wait is None:
+                self._file.close()
+                raise UserError(busy(owner)) from None
+            wait(busy(owner))
+            fcntl.flock(self._file, fcntl.LOCK_EX)
         self._file.truncate(0)
         self._file.write(str(os.getpid()))
         self._file.flush()
@@ -236,3 +243,11 @@ class Lock:
     def release(self) -> None:
         """Let others in."""
         self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()

@@ -62,6 +62,7 @@ def _stage_problems(stage: dict[str, Any], rewards: bool) -> Iterator[tuple[Path
     if rewards:
         yield from _reward_problems(stage.get("format"), reward)
         yield from _grader_problems(stage.get("grader"))
+        yield from _judge_problems(stage)
     if algorithm in trainer_keys.CONFIGS and isinstance(trainer, dict):
         yield from ((("trainer", key), message) for key, message in trainer_keys.problems(algorithm, trainer))
 
@@ -141,6 +142,26 @@ def _grader_problems(grader: Any) -> Iterator[tuple[Path, str]]:
             find_grader(grader)
     except UserError as error:
         yield ("grader",), str(error)
+
+
+def _judge_problems(stage: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Grades corrected for a judge's errors are right on average and may be negative: no shares can be made of them."""
+    from emocal_rl.rewards.formats import find_format
+
+    errors, form = stage.get("judge_errors"), stage.get("format")
+    if stage.get("target") != "judge" or not isinstance(errors, dict) or not any(errors.values()):
+        return
+    try:
+        states = find_format(form).states if isinstance(form, str) else ""
+    except UserError:
+        return  # the format is complained about already
+    if states == "distribution":
+        yield (
+            ("judge_errors",),
+            f"format '{form}' is scored against shares of the labels, and grades corrected for a judge's errors may be "
+            "negative; remove the key to take the judge's word, or set a format that states one confidence, such as "
+            "emocaliber",
+        )
 
 
 def _reward_problems(form: Any, reward: Any) -> Iterator[tuple[Path, str]]:

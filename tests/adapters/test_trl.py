@@ -78,6 +78,28 @@ def test_monitor_of_nothing_readable(reward):
     assert monitor([]) == {}
 
 
+def warnings_of(reward, caplog, batches):
+    paid = TrlReward(reward)
+    caplog.clear()
+    for texts in batches:
+        paid(completions=texts, candidates=[CANDIDATES] * len(texts), label=["positive"] * len(texts))
+    return [record.getMessage() for record in caplog.records]
+
+
+def test_replies_that_cannot_be_read_are_said_once_with_what_the_format_expects(reward, caplog):
+    long = "<answer>positive" + "!" * 300
+    assert warnings_of(reward, caplog, [[long] * 63]) == []
+    assert warnings_of(reward, caplog, [["no tags"] * 63, [say("positive", 0.5)], [long] * 640]) == []
+    (line,) = warnings_of(reward, caplog, [[long] * 40] * 20)
+    assert line.startswith(
+        "none of the first 80 replies can be read in format emocaliber, so all are paid the same and nothing is "
+        f"learnt; the last one (no_think): '<answer>positive{'!' * 184}'.... The format asks for: "
+        "Choose the answer from: negative, positive. Reply in exactly this form: <think>"
+    )
+    assert line.endswith("and start from a model that replies so: a warm start by imitation teaches it")
+    assert "\n" not in line
+
+
 def test_it_pickles_and_has_a_name(reward):
     copy = pickle.loads(pickle.dumps(TrlReward(reward, annotator_seed=3)))
     assert (copy.__name__, copy.annotator_seed) == ("correct+brier", 3)

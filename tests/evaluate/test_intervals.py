@@ -6,10 +6,15 @@ import time
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from emocal_rl.evaluate import cells
 from emocal_rl.evaluate import metrics as m
-from emocal_rl.evaluate.intervals import headline, interval
+from emocal_rl.evaluate.cells import Sample
+from emocal_rl.evaluate.intervals import headline, interval, measured
+from emocal_rl.evaluate.measure import MEASURES
+from emocal_rl.evaluate.resample import Resampler
 
 
 def test_confidences_that_differ_in_every_row_are_resampled_on_a_grid(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,3 +104,36 @@ def test_a_million_rows_take_no_longer_than_counting_them() -> None:
     start = time.process_time()
     headline(c, y)
     assert time.process_time() - start < 20  # about 0.5 s; index resampling would take minutes
+
+
+@given(st.lists(st.tuples(st.integers(0, 10), st.integers(0, 4), st.booleans()), min_size=1, max_size=12))
+@settings(max_examples=40, deadline=None)
+def test_every_interval_holds_its_value_and_stays_in_its_range(rows: list[tuple[int, int, bool]]) -> None:
+    """On few rows all replicates of an entropy lie below it, and those of a mode's mass above."""
+    sample = Sample.of([None if silent else c / 10 for c, _, silent in rows], [y / 4 for _, y, _ in rows])
+    for draws in (Resampler.independent(sample, resamples=60), Resampler.clustered([c for c, _, _ in rows], 60)):
+        found = measured(sample, draws, [name for name, spec in MEASURES.items() if spec.interval != "none"])
+        for name, metric in found.items():
+            if metric.low is not None and metric.high is not None:
+                assert metric.low <= metric.value <= metric.high, (name, metric)
+                assert MEASURES[name].interval == "percentile" or 0 <= metric.low <= metric.high <= MEASURES[name].most
+
+
+@pytest.mark.parametrize(("name", "truth"), [("entropy", np.log(5)), ("mode_mass", 0.2)])
+def test_the_interval_of_a_biased_statistic_covers_the_truth(name: str, truth: float) -> None:
+    """Twenty rows, five confidences equally often: a percentile interval would be off by twice the bias."""
+    rng, hits = np.random.default_rng(0), {"own": 0, "percentile": 0}
+    for seed in range(100):
+        sample = Sample.of(rng.integers(0, 5, 20) / 5, np.ones(20))
+        draws = Resampler.independent(sample, resamples=200, seed=seed)
+        drawn = draws.replicates(sample, [name])
+        own = measured(sample, draws, [name], drawn)[name]
+        assert own.low is not None
+        assert own.high is not None
+        hits["own"] += own.low <= truth <= own.high
+        low, high = interval(own.value, drawn[name], "percentile")
+        assert low is not None
+        assert high is not None
+        hits["percentile"] += low <= truth <= high
+    assert hits["own"] >= 85
+    assert hits["percentile"] <= 10

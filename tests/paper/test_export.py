@@ -8,9 +8,12 @@ import pytest
 from PIL import Image
 
 from emocal_rl import recipe as recipes
+from emocal_rl.adapters.targets import target_of
 from emocal_rl.data import load
 from emocal_rl.export import reward_file, settings
 from emocal_rl.preflight import reward_of
+from emocal_rl.rewards import Reply
+from emocal_rl.rewards.graders import judge
 
 SMALL = ["data.limit=3", "evaluation.splits=[validation]"]
 
@@ -57,6 +60,37 @@ def test_pictures_that_are_files_stay_files_unless_embedded(cli, tmp_path):
     (embedded,) = pd.read_parquet(tmp_path / "bytes" / "train.parquet")["images"][0]
     assert as_path == {"image": (tmp_path / "p.png").resolve().as_uri()}
     assert embedded["bytes"].startswith(b"\x89PNG")
+
+
+def test_what_only_later_rows_have_is_not_lost(cli, tmp_path, monkeypatch):
+    """Whole counts first, then shares, a judge with labels of its own, aliases and a picture."""
+    monkeypatch.setattr("emocal_rl.export.CHUNK", 2)
+    Image.new("RGB", (4, 4)).save(tmp_path / "p.png")
+    row = {"split": "stage_three", "question": "?", "candidates": ["a", "b"], "votes": [1, 3]}
+    rows = [
+        {**row, "id": "1"},
+        {**row, "id": "2"},
+        {**row, "id": "3", "votes": [0.25, 0.75], "image": "p.png"},
+        {"split": "stage_three", "id": "4", "question": "?", "label": "a word"},
+        {**row, "id": "5", "candidates": ["c", "d"], "judge": {"c": 0.5, "d": 1}},
+        {**row, "id": "6", "split": "validation"},
+    ]
+    (tmp_path / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    source = (f"data.name={tmp_path / 'd.jsonl'}", "data.limit=null", "grader=label", "target=votes")
+    exported(cli, tmp_path / "verl", *source)
+    table = pd.read_parquet(tmp_path / "verl" / "train.parquet").set_index("extra_info")
+    extras = {extra["id"]: extra for extra in table.index}
+    assert sorted(extras) == ["1", "2", "3", "4", "5"]
+    assert [list(extras[key]["votes"]) for key in "123"] == [[1, 3], [1, 3], [0.25, 0.75]]
+    assert (extras["4"]["votes"], extras["4"]["candidates"], extras["1"]["judge"]) == (None, None, None)
+    assert target_of(extras["5"], "d") == {
+        "candidates": ["c", "d"], "votes": [1, 3], "label": "d", "index": extras["5"]["index"], "id": "5",
+        "judge": '{"c": 0.5, "d": 1.0}',
+    }  # fmt: skip
+    assert judge(Reply("", answer="d"), target_of(extras["5"], "d")) == 1.0
+    pictures = dict(zip([extra["id"] for extra in table.index], table["images"], strict=True))
+    assert [len(pictures[key]) for key in "1234"] == [0, 0, 1, 0]
+    assert pictures["3"][0] == {"image": (tmp_path / "p.png").resolve().as_uri()}
 
 
 def test_the_configuration_of_emocaliber_is_the_released_one(tmp_path):

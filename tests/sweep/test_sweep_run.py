@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from small import gone, pid_of, start, statuses, until, write
+from small import ROOT, gone, pid_of, start, statuses, until, write
 
 from emocal_rl.run_info import read_info
+
+AROUND = os.environ | {"PYTHONPATH": str(ROOT / "src")}
 
 
 @pytest.mark.slow
@@ -30,7 +35,7 @@ def test_a_killed_sweep_goes_on_where_it_was_and_a_broken_point_stops_nobody(
         os.kill(sweep.pid, signal.SIGKILL)
         sweep.communicate()
     until(lambda: gone(child), 20)  # it does not outlive the sweep
-    cold = next((out / "cold").iterdir())
+    cold = next((out / "cold").glob("cold-*"))
     before = (cold / "run.json").read_text()
     assert json.loads(before)["status"] == "done"
     assert read_info(out / "rlcr-0")["status"] != "done"
@@ -46,6 +51,70 @@ def test_a_killed_sweep_goes_on_where_it_was_and_a_broken_point_stops_nobody(
     # the stages before are those of the cold start, not trained again
     weights = "models/cold/model.safetensors"
     assert (cold / weights).stat().st_ino == (out / "rlcr-0" / weights).stat().st_ino
+
+
+MANY = """
+import sys, time
+from pathlib import Path
+from emocal_rl import recipe
+from emocal_rl.sweep.tasks import Task
+made = recipe.load("sft_reasoning")
+path, at = Path(sys.argv[1]), float(sys.argv[2])
+time.sleep(max(0.0, at - time.time()))
+Task("cold/x", path, made).begin(["sweep"])
+"""
+
+
+def test_parts_of_a_sweep_may_begin_the_same_run_at_once(tmp_path: Path) -> None:
+    at = str(time.time() + 5)
+    parts = [
+        subprocess.Popen(
+            [sys.executable, "-c", MANY, str(tmp_path / "cold" / "x"), at], env=AROUND, stderr=-1, text=True
+        )
+        for _ in range(3)
+    ]
+    assert [(part.communicate()[1], part.returncode) for part in parts] == [("", 0)] * 3
+    assert read_info(tmp_path / "cold" / "x")["status"] == "interrupted"
+
+
+TRAINS = """
+import json, os, sys, time
+from pathlib import Path
+from emocal_rl import cli
+from emocal_rl.sweep import worker
+path = Path(sys.argv[1])
+
+def train(arguments):
+    with (path / "trained").open("a") as file:
+        file.write("began\\n")
+    while not (path / "go_on").exists():
+        time.sleep(0.05)
+    (path / "run.json").write_text(json.dumps({"status": sys.argv[2], "stages": [], "versions": {}}))
+    return 0
+
+cli.main = train
+raise SystemExit(worker.main([str(os.getppid()), str(path)]))
+"""
+
+
+@pytest.mark.parametrize(("status", "trained"), [("done", 1), ("interrupted", 2)])
+def test_what_one_part_trains_the_other_waits_for(tmp_path: Path, status: str, trained: int) -> None:
+    """And trains on itself what the first one left unfinished."""
+    run = tmp_path / "cold"
+    run.mkdir()
+    (run / "recipe.yaml").touch()
+    (run / "run.json").write_text(json.dumps({"status": "interrupted", "stages": [], "versions": {}}))
+    command = [sys.executable, "-c", TRAINS, str(run), status]
+    first = subprocess.Popen(command, env=AROUND, stderr=-1, text=True)
+    until(lambda: (run / "trained").exists())
+    second = subprocess.Popen(command, env=AROUND, stderr=-1, text=True)
+    assert second.stderr is not None
+    waits = f"{run} is being trained by process {first.pid} of this sweep; waiting for it\n"
+    assert second.stderr.readline() == waits
+    assert (run / "trained").read_text() == "began\n"
+    (run / "go_on").touch()
+    assert [(part.communicate()[1], part.returncode) for part in (first, second)] == [("", 0)] * 2
+    assert (run / "trained").read_text().count("began") == trained
 
 
 def test_sweeps_are_listed(cli: Callable[..., Any]) -> None:

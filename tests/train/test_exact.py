@@ -1,16 +1,22 @@
 """Exact credit: what each digit would pay, and the gradient that follows from it."""
 
 from types import SimpleNamespace
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 import torch
+from peft import get_peft_model
 
 from emocal_rl.adapters.trl import TrlReward
 from emocal_rl.models import load
+from emocal_rl.models.lora import lora_config
+from emocal_rl.recipe_blocks import Lora
 from emocal_rl.rewards import FORMATS, Reward
+from emocal_rl.train.credit import SegmentGRPOTrainer
 from emocal_rl.train.digits import DIGITS, decisions
 from emocal_rl.train.exact import ExactGRPOTrainer, deviations, stated_pay
+from emocal_rl.train.value_head import last_states
 
 FORM = FORMATS["emocaliber"]
 PARTS = dict.fromkeys(("element", "human", "context", "interaction", "analysis"), "x")
@@ -203,3 +209,54 @@ def test_the_place_after_the_last_digit_is_the_end(tokenizer):
     assert (after, written) == ("0", ["80", "80", ""])
     assert ends == [[tokenizer.decode(ids[0][output["digit_end"][0] == 1]), ""], ["", "5"], ["", ""]]
     assert advantages[output["digit_pay"].any(-1)].tolist() == [0.0] * 4  # nothing is credited twice
+
+
+@pytest.mark.parametrize("wrapped", [False, True], ids=["whole", "lora"])
+def test_the_chances_are_those_of_the_model_that_is_trained(wrapped):
+    """Those of a full forward pass, adapters included, with a gradient into what is trained."""
+    model, processor = load.load("tiny")
+    if wrapped:
+        model = get_peft_model(model, lora_config(model, Lora(rank=2)))
+        for name, weight in model.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(weight, std=0.5, generator=torch.Generator().manual_seed(len(name)))
+    ids = torch.tensor([processor.tokenizer.encode("Is it so? <confidence>0.73</confidence>")])
+    inputs = {"prompt_ids": ids[:, :4], "completion_ids": ids[:, 4:]}
+    row, column = torch.tensor([0, 0]), torch.tensor([0, ids.shape[1] - 6])
+    with last_states(model, detach=False) as seen:
+        logits = model(input_ids=ids).logits
+    chances = loss_side(model)._log_chances(model, torch.cat(seen), inputs, row, column)
+    expected = torch.log_softmax(logits[0, 4 + column - 1] / TEMPERATURE, -1)
+    torch.testing.assert_close(chances, expected)
+    chances.sum().backward()
+    learnt = [w for name, w in model.named_parameters() if "lora_B" in name or (not wrapped and "q_proj" in name)]
+    assert any(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in learnt)
+    if wrapped:
+        with torch.no_grad(), model.disable_adapter(), last_states(model) as bare:
+            model(input_ids=ids)
+        assert (loss_side(model)._log_chances(model, bare[0], inputs, row, column) - chances).abs().max() > 0.01
+
+
+def test_a_step_of_exact_credit_trains_adapters(tmp_path):
+    """TRL's whole step on a LoRA model: the loss reads the states of the adapted model."""
+    model, processor = load.load("tiny")
+    adapted = get_peft_model(model, lora_config(model, Lora(rank=2)))
+    trainer = object.__new__(ExactGRPOTrainer)
+    trainer.accelerator = SimpleNamespace(unwrap_model=lambda given: given)
+    trainer._weights, trainer._answers = {"confidence": 1.0, "answer": 1.0}, False
+    trainer.temperature, trainer.current_gradient_accumulation_steps = 1.0, 1
+    trainer._digits = torch.tensor(processor.tokenizer.convert_tokens_to_ids(list(DIGITS)))
+    trainer._entropy = 0.0
+    ids = torch.tensor([processor.tokenizer.encode("Is it so? <confidence>0.73</confidence>")])
+    inputs = {"prompt_ids": ids[:, :4], "completion_ids": ids[:, 4:]}
+    inputs["digit_pay"] = torch.zeros(*inputs["completion_ids"].shape, 10)
+    inputs["digit_pay"][0, 3] = torch.arange(10) / 10
+    inputs["digit_end"] = torch.zeros(inputs["completion_ids"].shape, dtype=torch.bool)
+    with patch.object(
+        SegmentGRPOTrainer, "_compute_loss", lambda self, model, inputs: model(input_ids=ids).logits[0, 0, 0] * 0
+    ):
+        loss = trainer._compute_loss(adapted, inputs)
+    loss.backward()
+    assert all(
+        w.grad.abs().sum() > 0 for name, w in adapted.named_parameters() if "lora_B" in name and "layers.0" in name
+    )

@@ -104,14 +104,14 @@ def test_a_resumed_run_keeps_an_alert_once():
     assert len(alerts(run, first | {"name": "one_confidence"})) == 2
 
 
-def keeper(folder, monkeypatch, scores, **options):
+def keeper(folder, monkeypatch, scores, saved=0, **options):
     """A `KeepBest` whose measurements are given, on a model of one number that counts the steps."""
     stage = SimpleNamespace(format="emocaliber", grader=None)
     trainer = SimpleNamespace(
         _metrics={"train": {"validation/brier": []}}, accelerator=SimpleNamespace(unwrap_model=lambda model: model)
     )
     data = DataSet("demo", {"validation": emoji.load(2)["validation"]})
-    keep = KeepBest(EarlyStop(**options), stage, data, trainer, None, folder)
+    keep = KeepBest(EarlyStop(**options), stage, data, trainer, None, folder, lambda: saved)
     monkeypatch.setattr(keep, "measure", lambda model: scores[model.step])
     return keep
 
@@ -158,12 +158,80 @@ def test_the_last_step_is_measured_too(tmp_path, monkeypatch):
 
 def test_resumed_it_forgets_what_came_after_the_checkpoint(tmp_path, monkeypatch):
     scores = {2: 0.30, 4: 0.22, 6: 0.25}
-    run_to(keeper(tmp_path, monkeypatch, scores, every=2, patience=9), 6)
+    run_to(keeper(tmp_path, monkeypatch, scores, every=2, patience=9, saved=3), 6)
     whole = json.loads((tmp_path / "best.json").read_text())
     again = keeper(tmp_path, monkeypatch, scores, every=2, patience=9)
     run_to(again, 6, start=3)
     assert [step for step, _ in again.seen] == [2, 4, 6]
     assert json.loads((tmp_path / "best.json").read_text()) == whole
+
+
+def weights(keep, folder):
+    folder.mkdir()
+    keep.restore(folder)
+    return (folder / "model.safetensors").read_text()
+
+
+@pytest.mark.parametrize("moment", ["model", "rename", "note"])
+def test_killed_at_any_moment_of_keeping_a_new_best_it_goes_back_to_the_best_of_the_checkpoint(
+    tmp_path, monkeypatch, moment
+):
+    """The checkpoint is of step 3. What is best later on, 6, is not measured as good again; 2 was the best until 3."""
+    killed = keeper(tmp_path / "best", monkeypatch, {2: 0.30, 4: 0.25, 6: 0.1}, every=2, patience=9, saved=3)
+
+    def kill(*arguments):
+        raise KeyboardInterrupt
+
+    run_to(killed, 5)
+    if moment == "model":
+        monkeypatch.setattr(Counter, "save_pretrained", lambda self, folder: (folder.mkdir(), kill()))
+    elif moment == "rename":
+        monkeypatch.setattr("pathlib.Path.rename", kill)
+    else:
+        monkeypatch.setattr("emocal_rl.files.write_json", kill)
+    state, model = SimpleNamespace(global_step=6, max_steps=100, is_world_process_zero=True), Counter()
+    model.step = 6
+    with pytest.raises(KeyboardInterrupt):
+        killed.on_step_end(None, state, SimpleNamespace(should_training_stop=False), model=model)
+    monkeypatch.undo()
+    again = keeper(tmp_path / "best", monkeypatch, {4: 0.4, 6: 0.5}, every=2, patience=9, saved=3)
+    run_to(again, 6, start=3)
+    assert again.best == (2, 0.30)
+    assert weights(again, tmp_path / "final") == "2"
+    assert sorted(path.name for path in (tmp_path / "best").iterdir()) == ["best.json", "model-2"]
+
+
+def test_the_weights_are_those_of_the_best_also_where_a_later_best_was_not_measured_again(tmp_path, monkeypatch):
+    run_to(keeper(tmp_path / "best", monkeypatch, {2: 0.30, 4: 0.22, 6: 0.25}, every=2, patience=9, saved=3), 6)
+    again = keeper(tmp_path / "best", monkeypatch, {4: 0.35, 6: 0.36}, every=2, patience=9, saved=3)
+    run_to(again, 6, start=3)
+    assert (again.best, weights(again, tmp_path / "final")) == ((2, 0.30), "2")
+
+
+def test_only_what_may_be_needed_is_kept(tmp_path, monkeypatch):
+    scores = {2: 0.5, 4: 0.4, 6: 0.3, 8: 0.2}
+    run_to(keeper(tmp_path, monkeypatch, scores, every=2, patience=9, saved=5), 8)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best.json", "model-4", "model-8"]
+
+
+def test_resumed_after_its_end_it_measures_nothing_more(tmp_path, monkeypatch):
+    scores = {2: 0.30, 4: 0.32, 6: 0.33}
+    assert run_to(keeper(tmp_path, monkeypatch, scores, every=2, patience=2), 9) == 6
+    again = keeper(tmp_path, monkeypatch, {8: 0.1}, every=2, patience=2)
+    assert run_to(again, 9, start=6) == 7
+    assert again.best == (2, 0.30)
+
+
+def test_a_best_model_that_was_removed_is_named(tmp_path, monkeypatch):
+    run_to(keeper(tmp_path, monkeypatch, {2: 0.3}, every=2, patience=2), 2)
+    (tmp_path / "model-2" / "model.safetensors").unlink()
+    (tmp_path / "model-2").rmdir()
+    with pytest.raises(UserError) as error:
+        run_to(keeper(tmp_path, monkeypatch, {}, every=2, patience=2), 3, start=2)
+    assert str(error.value) == (
+        f"{tmp_path}/model-2: the best model so far is not there; put it back, or remove {tmp_path} to look for the "
+        "best one from here on"
+    )
 
 
 def test_measuring_changes_nothing(tmp_path):

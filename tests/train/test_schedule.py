@@ -84,11 +84,22 @@ def test_a_group_target_refuses_half_groups():
         scorer(completions=["x"], candidates=[CANDIDATES], votes=[[1, 2]], label=["positive"])
 
 
+def test_a_judge_without_errors_may_judge_a_distribution():
+    stated = {"target": "judge", "format": "distribution", "reward": {"multiclass_brier": 1.0}}
+    assert stage(**stated, judge_errors=None).judge_errors is None
+    assert stage(**stated, judge_errors={"false_positive": 0.0}).target == "judge"
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"segment_weights": {"answer": 0.0}}, "segment_weights: credit: sequence has one segment; remove "),
         ({"judge_errors": {"false_positive": 0.1}}, "judge_errors: only target: judge has it; remove the key, or set "),
+        ({"target": "judge", "judge_errors": {"false_positive": 0.1}, "format": "distribution",
+          "reward": {"multiclass_brier": 1.0}},
+         "judge_errors: format 'distribution' is scored against shares of the labels, and grades corrected for a "
+         "judge's errors may be negative; remove the key to take the judge's word, or set a format that states one "
+         "confidence, such as emocaliber"),
         ({"algorithm": "sft", "reward": {}, "calibration_schedule": {"ramp": [0, 9]}},
          "calibration_schedule: only reinforcement learning has it; remove the key"),
         ({"segment_weights": {"answer": -1.0}, "credit": "segment"}, "segment_weights.answer: expected at least 0"),

@@ -14,6 +14,7 @@ import numpy as np
 
 from emocal_rl.adapters.columns import groups_of, rows_of
 from emocal_rl.adapters.core import Adapter, instance
+from emocal_rl.adapters.unread import FirstReplies
 from emocal_rl.errors import UserError
 from emocal_rl.rewards import Reward, Scored
 
@@ -63,7 +64,8 @@ class TrlReward:
     """A Reward of your own as it is, for GRPOTrainer and RLOOTrainer: raw totals, and mistakes in the data raise.
 
     The data set's columns `candidates`, `votes`, `label` (those the grader needs) and `aliases` make the target.  The
-    calibration of the batch is logged as `train/...`; it is never part of the reward.
+    calibration of the batch is logged as `train/...`; it is never part of the reward. Where none of the first replies
+    can be read, a warning says so, with one of them.
 
     Examples:
         >>> reward = TrlReward(Reward({"correct": 1.0, "brier": 1.0}, format="emocaliber", grader="label"))
@@ -90,6 +92,7 @@ class TrlReward:
         self.last: list[Scored] = []
         self.targets: list[dict[str, Any]] = []
         self.__name__ = reward.__name__
+        self._first = FirstReplies()
 
     def __call__(
         self,
@@ -115,6 +118,7 @@ class TrlReward:
             ]
         self.targets = targets
         scored = self.last = self.reward(completions, targets, self._groups(len(targets)))
+        self._first.look(scored, targets, self.reward.format)
         if log_metric is not None:
             for name, value in monitor(scored).items():
                 log_metric(f"train/{name}", value)

@@ -11,12 +11,11 @@ from PIL.Image import Image
 
 from emocal_rl.data.chat import fields_of, judged, parts_of
 from emocal_rl.data.rows import Row
-from emocal_rl.data.spec import DataSpec, excluded
+from emocal_rl.data.spec import SHOWN, DataSpec, excluded
 from emocal_rl.data.splits import STAGES, TRAIN, named, stage_of
 from emocal_rl.errors import UserError
 
 PREFIX = "hf:"
-SHOWN = 20
 
 
 @dataclass(frozen=True)

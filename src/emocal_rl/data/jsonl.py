@@ -20,11 +20,9 @@ from typing import Any, overload
 
 from emocal_rl.data.chat import fields_of, judged, parts_of, picture_path
 from emocal_rl.data.rows import Row
-from emocal_rl.data.spec import DataSpec, excluded
+from emocal_rl.data.spec import SHOWN, DataSpec, excluded
 from emocal_rl.data.splits import STAGES, TRAIN, named, part_of, stage_of
 from emocal_rl.errors import UserError
-
-SHOWN = 20
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from emocal_rl.data import emoset, folders, ldl, tables, webemo
 from emocal_rl.data.chat import other_names
 from emocal_rl.data.rows import Row
-from emocal_rl.data.spec import DataSpec, excluded, question_for
+from emocal_rl.data.spec import SHOWN, DataSpec, excluded, question_for
 from emocal_rl.data.splits import TRAIN, held_for_validation, part_of, with_stages
 from emocal_rl.data.taxonomy import TAXONOMIES, project
-from emocal_rl.data.trees import MISSING, SHOWN, SOURCES, TIED, Entry, Source, Tree
+from emocal_rl.data.trees import MISSING, SOURCES, TIED, Entry, Source, Tree
 from emocal_rl.errors import UserError
 
 LOADERS = (emoset, folders, ldl, tables, webemo)

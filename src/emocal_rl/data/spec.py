@@ -12,6 +12,8 @@ from emocal_rl.errors import UserError
 
 EMOTION = "Which emotion does this image evoke in the people who look at it?"
 SENTIMENT = "Which sentiment does this image evoke in the people who look at it?"
+SHOWN = 20
+"""Broken rows that an error names, at most."""
 
 
 class DataSpec(Protocol):

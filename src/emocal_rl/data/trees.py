@@ -24,7 +24,6 @@ from emocal_rl.suggest import did_you_mean
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"))
 MISSING = "pictures that an index names are missing"
 TIED = "rows have a tie for the top label"
-SHOWN = 20
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from types import MappingProxyType
 from emocal_rl.data import jsonl
 from emocal_rl.data.chat import other_names
 from emocal_rl.data.rows import Row
-from emocal_rl.data.spec import DataSpec, excluded, question_for
+from emocal_rl.data.spec import SHOWN, DataSpec, excluded, question_for
 from emocal_rl.data.splits import STAGES, TRAIN, named, with_stages
 from emocal_rl.data.taxonomy import TAXONOMIES
-from emocal_rl.data.trees import MISSING, SHOWN, Tree
+from emocal_rl.data.trees import MISSING, Tree
 from emocal_rl.errors import UserError
 
 TABLE = "VECBench/test_metadata.csv or test_metadata.csv (task, split, image_path, label)"

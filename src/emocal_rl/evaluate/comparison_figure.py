@@ -18,6 +18,7 @@ PANELS = (
     ("overconfidence", "mean confidence minus accuracy"),
     ("auroc", "AUROC  (higher is better)"),
 )
+"""Metric and title of each column of a comparison."""
 
 
 def dumbbells(runs: Sequence[Measured], label: str, path: Path) -> bytes:

@@ -15,20 +15,35 @@ from emocal_rl.evaluate.metrics import HEADLINE
 from emocal_rl.evaluate.resample import Resampler
 
 
-def interval(value: float, replicates: Array, kind: Interval) -> tuple[float | None, float | None]:
-    """95 % interval from replicates: percentile, or basic (2 value - quantile, clipped at 0) for ECE-like metrics.
+# A statistic that is biased as a function of the empirical distribution (an ECE and the mode's mass come out too high,
+# an entropy too low) is biased once more in every resample (Efron and Tibshirani 1993, chapter 10): its replicates lie
+# around value + bias, the truth around value - bias. A percentile interval is then off by twice the bias; the basic one
+# mirrors the replicates at the value and is centred where the truth is (Davison and Hinkley 1997, section 5.2). BCa
+# (Efron and Tibshirani, chapter 14) is no way out: on few rows every replicate may lie on one side of the value, its
+# bias correction is infinite then. There the mirror image leaves out the value itself, which nobody would understand of
+# an interval beside a value; it is reached down or up to it, which can only make it hold the truth more often.
+def interval(
+    value: float, replicates: Array, kind: Interval, most: float = np.inf
+) -> tuple[float | None, float | None]:
+    """95 % interval from replicates, which holds the value: percentile, or basic (2 value - quantile) for biased ones.
 
     The percentile interval of an ECE near calibration never covers the truth; the basic one does far better, and the
-    noise floor belongs beside it. None without replicates, or when more than a tenth of them are undefined.
+    noise floor belongs beside it. It is clipped to [0, most]. None without replicates, or when more than a tenth of
+    them are undefined.
 
     >>> interval(0.5, np.linspace(0, 1, 101), "percentile")
     (0.025, 0.975)
+    >>> low, high = interval(0.5, np.linspace(0.6, 0.8, 101), "basic")  # all lie above the value, so the truth below it
+    >>> round(low, 3), high
+    (0.205, 0.5)
     """
     known = replicates[np.isfinite(replicates)]
     if kind == "none" or not np.isfinite(value) or not known.size or known.size < 0.9 * replicates.size:
         return None, None
     low, high = (float(q) for q in np.quantile(known, (0.025, 0.975)))
-    return (low, high) if kind == "percentile" else (max(0.0, 2 * value - high), max(0.0, 2 * value - low))
+    if kind == "basic":
+        low, high = max(0.0, 2 * value - high), min(most, max(0.0, 2 * value - low))
+    return min(low, value), max(high, value)
 
 
 def rows_behind(name: str, cells: Cells) -> int:
@@ -45,7 +60,7 @@ def measured(
     for name in names:
         spec = MEASURES[name]
         value = float(spec.core(cells))
-        low, high = interval(value, drawn[name], spec.interval)
+        low, high = interval(value, drawn[name], spec.interval, spec.most)
         found[name] = Metric(name, value, spec.definition, rows_behind(name, cells), low, high, spec.direction)
     return found
 

@@ -9,8 +9,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from emocal_rl.evaluate.cells import Array
-
-CLIP = 1e-3
+from emocal_rl.evaluate.scores import CLIP
 
 
 def logit(confidence: Array) -> Array:

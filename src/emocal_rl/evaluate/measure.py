@@ -44,13 +44,14 @@ class Metric:
 
 @dataclass(frozen=True)
 class Measure:
-    """A registered metric: ``core`` maps cells (..., K) to values (...)."""
+    """A registered metric: ``core`` maps cells (..., K) to values (...), ``most`` is the largest one there can be."""
 
     name: str
     definition: str
     direction: Direction
     interval: Interval
     core: Core
+    most: float = 1.0
 
 
 class MetricFunction(Protocol):
@@ -66,17 +67,23 @@ MEASURES: dict[str, Measure] = {}
 
 
 def measure(
-    definition: str, direction: Direction, interval: Interval = "percentile", name: str | None = None
+    definition: str,
+    direction: Direction,
+    interval: Interval = "percentile",
+    name: str | None = None,
+    *,
+    most: float = 1.0,
 ) -> Callable[[Core], MetricFunction]:
     """Register a function of cells and turn it into ``metric(confidence, correct) -> float``.
 
-    ``interval``: "percentile" for ordinary statistics, "basic" for non-negative error measures whose percentile
-    interval is biased upwards (ECE and its relatives), "none" for those that are not resampled.
+    ``interval``: "percentile" for ordinary statistics, "basic" for non-negative ones that are biased on few rows (ECE
+    and its relatives and the mode's mass upwards, the entropy downwards), "none" for those that are not resampled.
+    ``most``: the largest value of a "basic" one.
     """
 
     def register(core: Core) -> MetricFunction:
         key = name or str(getattr(core, "__name__", definition))
-        MEASURES[key] = Measure(key, definition, direction, interval, core)
+        MEASURES[key] = Measure(key, definition, direction, interval, core, most)
 
         def metric(confidence: ArrayLike | Sequence[Any], correct: ArrayLike | Sequence[Any]) -> float:
             sample = Sample.of(confidence, correct)

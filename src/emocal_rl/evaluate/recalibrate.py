@@ -20,7 +20,8 @@ from emocal_rl.errors import UserError
 from emocal_rl.evaluate.binning import bin_of
 from emocal_rl.evaluate.cells import GRID, Array, Cells, Sample, as_confidence, ratio
 from emocal_rl.evaluate.decompose import isotonic_fit
-from emocal_rl.evaluate.logistic import CLIP, fit_logistic, logit
+from emocal_rl.evaluate.logistic import fit_logistic, logit
+from emocal_rl.evaluate.scores import CLIP
 
 Curve = Callable[[Array], Array]
 

@@ -161,7 +161,7 @@ def distinct(cells: Cells) -> Array:
     return np.asarray((cells.weight > 0).sum(axis=-1), np.float64)
 
 
-@measure("mode mass/share of the most frequent value", "none")
+@measure("mode mass/share of the most frequent value", "none", "basic")
 def mode_mass(cells: Cells) -> Array:
     """Share of rows that state the most frequent value, in (0, 1].
 
@@ -182,7 +182,7 @@ def mass_at_one(cells: Cells) -> Array:
     return ratio(_sum(cells.weight * (cells.values == 1.0)), cells.n)
 
 
-@measure("entropy of stated values/nats", "none", "basic")
+@measure("entropy of stated values/nats", "none", "basic", most=np.inf)
 def entropy(cells: Cells) -> Array:
     """Entropy of the histogram of stated values, in nats; 0 means a constant.
 

@@ -19,6 +19,7 @@ from emocal_rl.errors import UserError
 from emocal_rl.evaluate.bounds import bayes_sample
 from emocal_rl.evaluate.cells import Sample
 from emocal_rl.evaluate.compare import Difference, delong, mcnemar, paired
+from emocal_rl.evaluate.comparison_figure import PANELS
 from emocal_rl.evaluate.findings import between, number
 from emocal_rl.evaluate.markup import document, figure, headline, paragraphs, text
 from emocal_rl.evaluate.page import file_name
@@ -30,11 +31,6 @@ from emocal_rl.evaluate.systems import System, evaluated
 from emocal_rl.evaluate.tables import LABELS, MORE, SCORE, change_table, shown, system_table
 from emocal_rl.evaluate.theme import AFTER, INK, grid, save, sheet, style
 
-PANELS = (
-    ("brier", "Brier score  (lower is better)"),
-    ("overconfidence", "mean confidence minus accuracy"),
-    ("auroc", "AUROC  (higher is better)"),
-)
 WORDS = {True: "better", False: "worse", None: "no clear difference"}
 
 

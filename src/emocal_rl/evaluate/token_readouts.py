@@ -6,6 +6,7 @@ One forward pass over the finished reply, so it works on the completions of any 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from string import digits
 from typing import Any
 
 from emocal_rl.evaluate.engines.core import Request
@@ -14,7 +15,6 @@ from emocal_rl.models.load import tokenizer_of
 from emocal_rl.rewards.formats.reply import Reply, Span
 
 ANSWER, EXPECTED = "answer_probability", "expected_confidence"
-DIGITS = "0123456789"
 
 
 def token_readouts(model: Any, processor: Any, request: Request, reply: Reply) -> dict[str, float | None]:
@@ -72,9 +72,9 @@ def expected_confidence(
         return None
     at = [k for k, (a, b) in enumerate(offsets) if a >= span[0] and b <= span[1] and text[a:b].strip()]
     written = [text[slice(*offsets[k])].strip() for k in at]
-    if written[:2] != ["0", "."] or not all(digit in tuple(DIGITS) for digit in written[2:]):
+    if written[:2] != ["0", "."] or not all(digit in tuple(digits) for digit in written[2:]):
         return None
-    ids = tokenizer.convert_tokens_to_ids(list(DIGITS))
+    ids = tokenizer.convert_tokens_to_ids(list(digits))
     chances = (logs[k, ids].softmax(-1).tolist() for k in at[2:])
     means = (sum(digit * chance for digit, chance in enumerate(row)) for row in chances)
     return float(sum(mean / 10 ** (place + 1) for place, mean in enumerate(means)))

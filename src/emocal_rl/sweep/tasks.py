@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,12 @@ class Task:
 
     def begin(self, command: Sequence[str]) -> None:
         """Make the run directory if it is missing; one that a kill left half made is made again."""
-        if self.begun:
+        if not self.begun:
+            with claim(self.path, lambda line: None):  # it takes no time to speak of
+                self._make(command)
+
+    def _make(self, command: Sequence[str]) -> None:
+        if self.begun:  # by another part of the sweep, meanwhile
             return
         if self.path.is_dir() and {entry.name for entry in self.path.iterdir()} <= _UNBORN:
             shutil.rmtree(self.path)
@@ -55,6 +61,21 @@ class Task:
         if changed := differences(there.model_dump(mode="json"), self.recipe.model_dump(mode="json")):
             raise UserError(f"{self.path} was made with another recipe ({'; '.join(changed)}); remove it, or choose "
                             "another folder with --out")  # fmt: skip
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def claim(path: Path, say: Callable[[str], None] = _say) -> files.Lock:
+    """The right to make and to train a run of a sweep: parts of it, processes of their own, may want the same one.
+
+    It is waited for; `say` is told so. The lock stands beside the run directory, which may still have to be made anew.
+    """
+    with files.writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_name(f".{path.name}.lock")
+    return files.Lock(lock, lambda pid: f"{path} is being trained by process {pid} of this sweep; waiting for it", say)
 
 
 def differences(there: Any, here: Any, at: str = "") -> list[str]:

@@ -15,18 +15,22 @@ _PR_SET_PDEATHSIG = 1  # Linux's prctl
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Take over the shared stages, then `emocal-rl train --resume`; its exit code.
+    """Take over the shared stages, then `emocal-rl train --resume`; its exit code, 0 where another part trained it.
 
     arguments: the process that must not be outlived, the run directory, the run to share stages with.
     """
     die_with(int(arguments[0]))
     target = arguments[1]
     from emocal_rl.cli import main as command_line
-    from emocal_rl.sweep.tasks import share
+    from emocal_rl.run_info import read_info
+    from emocal_rl.sweep.tasks import claim, share
 
-    for source in arguments[2:]:
-        share(Path(source), Path(target))
-    return command_line(["train", "--resume", target])
+    with claim(Path(target)):
+        if read_info(Path(target))["status"] == "done":
+            return 0
+        for source in arguments[2:]:
+            share(Path(source), Path(target))
+        return command_line(["train", "--resume", target])
 
 
 def die_with(parent: int) -> None:

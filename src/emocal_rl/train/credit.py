@@ -19,8 +19,8 @@ from trl import GRPOTrainer
 from emocal_rl.adapters.trl import TrlReward
 from emocal_rl.models.load import tokenizer_of
 from emocal_rl.rewards import Reward, Scored
+from emocal_rl.rewards.incentive.advantage import EPSILON
 
-EPSILON = 1e-4  # added to a deviation before dividing by it, as TRL does
 DECODED = 4096  # decodings kept at a time: some dozen a reply, those of a few batches
 
 

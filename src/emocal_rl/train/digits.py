@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import string
 from typing import Any
 
 import numpy as np
 
 from emocal_rl.errors import UserError
 
-DIGITS = "0123456789"
+DIGITS = string.digits
 DECIDED = 2  # decimals; a third one changes what is paid by less than its entropy is worth
 
 

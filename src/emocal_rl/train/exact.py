@@ -10,7 +10,6 @@ ends where it should, and both drift while the digits change; so the logarithms 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -20,11 +19,13 @@ import torch
 from emocal_rl.adapters.trl import TrlReward
 from emocal_rl.models.load import tokenizer_of
 from emocal_rl.rewards import Reward, Rule, Scored
+from emocal_rl.rewards.incentive.advantage import EPSILON
 from emocal_rl.rewards.rules.core import extrapolated
 from emocal_rl.rewards.scoring import group_sums
-from emocal_rl.train.credit import EPSILON, SegmentGRPOTrainer, parts, token_range
+from emocal_rl.train.credit import SegmentGRPOTrainer, parts, token_range
 from emocal_rl.train.digits import DIGITS, decisions, ending, require_digits
 from emocal_rl.train.exact_answer import choice, expected_pay, shared, stacked
+from emocal_rl.train.value_head import last_states
 
 
 def stated_pay(
@@ -161,22 +162,11 @@ class ExactGRPOTrainer(SegmentGRPOTrainer):
         return self._over_all(lambda values: deviations(values, self.num_generations, self.scale_rewards), earned)
 
     def _compute_loss(self, model: Any, inputs: Any) -> Any:
-        with self._states(model) as seen:
+        with last_states(self.accelerator.unwrap_model(model), detach=False) as seen:
             loss = super()._compute_loss(model, inputs)
         states = torch.cat(seen)
         loss = loss - self._weights["confidence"] * self._expected_pay(model, states, inputs)
         return loss - self._weights["answer"] * self._expected_choice(model, states, inputs) if self._answers else loss
-
-    @contextmanager
-    def _states(self, model: Any) -> Iterator[list[Any]]:
-        """The backbone's last hidden states of the forward passes inside the block."""
-        seen: list[Any] = []
-        backbone = self.accelerator.unwrap_model(model).base_model
-        hook = backbone.register_forward_hook(lambda _module, _inputs, output: seen.append(output.last_hidden_state))
-        try:
-            yield seen
-        finally:
-            hook.remove()
 
     def _expected_pay(self, model: Any, states: Any, inputs: Any) -> Any:
         """Expected pay of every decision plus the worth of its entropy, and what holds its place; a mean over replies.

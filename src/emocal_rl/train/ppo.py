@@ -13,7 +13,8 @@ import torch
 from trl import GRPOTrainer
 
 from emocal_rl.recipe_blocks import Ppo
-from emocal_rl.train.credit import EPSILON, SegmentGRPOTrainer, confidence_tokens, parts
+from emocal_rl.rewards.incentive.advantage import EPSILON
+from emocal_rl.train.credit import SegmentGRPOTrainer, confidence_tokens, parts
 from emocal_rl.train.exact import ExactGRPOTrainer
 from emocal_rl.train.gae import at_the_end, gae, value_loss
 from emocal_rl.train.grpo import grpo_plan

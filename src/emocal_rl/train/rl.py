@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from emocal_rl.checkpoints import step_of
 from emocal_rl.data import DataSet
 from emocal_rl.models.load import image_token_ids
 from emocal_rl.preflight import reward_of
@@ -55,7 +56,10 @@ def train_rl(
     trainer.add_callback(StopUnreadable(stage.name))
     trainer.add_callback(Watch(stage.name, lambda alert: run.update(alerts=alerts(run, alert))))
     if stage.early_stop:
-        keep = KeepBest(stage.early_stop, stage, data, trainer, processor, run.path / "best" / stage.name)
+        keep = KeepBest(
+            stage.early_stop, stage, data, trainer, processor, run.path / "best" / stage.name,
+            lambda: step_of(run.last_checkpoint(stage.name)),
+        )  # fmt: skip
         trainer.add_callback(keep)
     fit(trainer, stage, run)
     if stage.early_stop:

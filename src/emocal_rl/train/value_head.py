@@ -57,12 +57,18 @@ def hidden_size(model: Any) -> int:
 
 
 @contextmanager
-def last_states(model: Any) -> Iterator[list[Any]]:
-    """The backbone's last hidden states (B, T, H), one entry for each forward pass inside the block."""
+def last_states(model: Any, detach: bool = True) -> Iterator[list[Any]]:
+    """The backbone's last hidden states (B, T, H), one entry for each forward pass inside the block.
+
+    detach: without their graph, for a reader that the backbone must not learn from.
+    """
     seen: list[Any] = []
-    hook = backbone(model).register_forward_hook(
-        lambda _module, _inputs, output: seen.append(output.last_hidden_state.detach())
-    )
+
+    def keep(_module: Any, _inputs: Any, output: Any) -> None:
+        states = output.last_hidden_state
+        seen.append(states.detach() if detach else states)
+
+    hook = backbone(model).register_forward_hook(keep)
     try:
         yield seen
     finally:

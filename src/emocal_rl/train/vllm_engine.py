@@ -9,9 +9,8 @@ from trl.data_utils import prepare_multimodal_messages
 from trl.generation.vllm_generation import VLLMGeneration
 
 from emocal_rl.errors import UserError
+from emocal_rl.evaluate.engines.vllm import FORBID
 from emocal_rl.recipe_blocks import Rollout
-
-FORBID = -100.0  # the strongest logit bias vLLM takes
 
 
 class Engine(VLLMGeneration):  # type: ignore[misc]

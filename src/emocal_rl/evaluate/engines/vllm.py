@@ -17,7 +17,7 @@ from emocal_rl.models.patches import idefics3_without_torchvision
 from emocal_rl.models.sources import source
 from emocal_rl.rewards import Format
 
-FORBID = -100.0  # logit bias that rules a token out
+FORBID = -100.0  # the strongest logit bias vLLM takes; rules a token out
 
 
 class VllmEngine:

@@ -20,7 +20,7 @@ from emocal_rl.rewards.incentive.honesty import best
 from emocal_rl.rewards.rules.core import Array
 
 EPSILON = 1e-4
-"""What trainers add to the standard deviation before dividing by it."""
+"""What trainers add to a standard deviation before dividing by it, as TRL does."""
 SCALES = ("none", "batch", "group", "per_reward", "rank")
 
 Payoff = Callable[[Any, Any, Any], Any]
