@@ -2,7 +2,8 @@
 
     python -m benchmarks.reward_ablation [--seeds 5] [--out runs/reward_ablation] [--jobs 2]
 
-Ten rewards from the same cold starts with the same rollouts.  Finished runs are kept and interrupted ones resumed, so
+Ten rewards from the same cold starts with the same rollouts, half as many as the default recipe has, every answer
+judged by one annotator (`FIXED`; `emocal-rl sweep reward_ablation` is by the recipe as it is).  Finished runs are kept and interrupted ones resumed, so
 the command can be repeated.  The numbers go to `benchmarks/results/reward_ablation.json`; the report, every run before
 and after, and a table of them to `docs/results/reward_ablation/`.
 
@@ -22,6 +23,13 @@ from emocal_rl.sweep import spec
 from emocal_rl.sweep.evidence import curve, reached
 
 NAME, RIVAL = "reward_ablation", "rlcr"
+FIXED = (
+    "target=annotator",
+    "augment=2.0",
+    "trainer.max_steps=110",
+    "trainer.num_generations=4",
+    "warm_start.sft_confidence.labels.samples=8",
+)
 PAGES = Path(__file__).parent.parent / "docs" / "results" / NAME
 
 
@@ -47,7 +55,7 @@ def copy_pages(out: Path) -> None:
 def main() -> None:
     """Train what is missing, compare, print, write."""
     given = by_sweep.options(__doc__, NAME, seeds=5).parse_args()
-    plan = spec.load(NAME, seeds=range(given.seeds))
+    plan = spec.load(NAME, FIXED, seeds=range(given.seeds))
     lines = by_sweep.trained(plan, given, NAME)
     numbers = json.loads((given.out / "report.json").read_text("utf-8"))
     kept = by_sweep.keep(numbers | {"sample_efficiency": sample_efficiency(plan, given.out)}, NAME)

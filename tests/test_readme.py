@@ -18,12 +18,12 @@ def test_snippets_run(capsys):
 
 
 def test_figures_are_the_committed_results():
-    """Brier, ECE and AUROC before and after, of both variants, as the table prints them."""
+    """Brier, ECE and AUROC before and after, of every variant, as the table prints them."""
     results = json.loads((ROOT / "benchmarks" / "results" / "main_job.json").read_text("utf-8"))
     variants = results["splits"]["unseen_style"]["variants"]
     rows = [line for line in README.splitlines() if line.startswith("| ") and "→" in line]
-    assert len(rows) == len(variants) == 2
-    for row, variant in zip(rows, variants.values() if isinstance(variants, dict) else variants, strict=True):
+    assert len(rows) == len(variants) == 3
+    for row, variant in zip(rows, variants.values(), strict=True):
         for metric in ("brier", "ece_10", "auroc"):
             shown = " → ".join(f"{variant[when][metric]['value']:.3f}" for when in ("before", "after"))
             assert shown in row
@@ -33,9 +33,11 @@ def test_the_ablations_table_is_the_committed_result():
     results = json.loads((ROOT / "benchmarks" / "results" / "reward_ablation.json").read_text("utf-8"))
     page = (ROOT / "docs" / "sweeps.md").read_text("utf-8").split("## What the ablation says")[1]
     variants = results["splits"]["unseen_style"]["variants"]
-    rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
-    assert rows.keys() == variants.keys()
-    for name, found in variants.items():
+    references = results["splits"]["unseen_style"]["references"]
+    rows = {line[3:].split(line[2])[0]: line for line in page.splitlines() if line.startswith(("| `", "| *"))}
+    assert list(rows)[-3:] == list(references)
+    assert rows.keys() == {**variants, **references}.keys()
+    for name, found in {**variants, **references}.items():
         shown = " | ".join(f"{found['after'][metric]['value']:.3f}" for metric in ("brier", "ece_10", "auroc"))
         assert shown in rows[name]
     for rival, metric in (("rlcr", "brier"), ("dcpo", "brier"), ("emocaliber", "auroc"), ("rewarding_doubt", "auroc")):
