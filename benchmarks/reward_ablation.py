@@ -3,9 +3,10 @@
     python -m benchmarks.reward_ablation [--seeds 5] [--out runs/reward_ablation] [--jobs 2]
 
 Ten rewards from the same cold starts with the same rollouts, half as many as the default recipe has, every answer
-judged by one annotator (`FIXED`; `emocal-rl sweep reward_ablation` is by the recipe as it is).  Finished runs are kept and interrupted ones resumed, so
-the command can be repeated.  The numbers go to `benchmarks/results/reward_ablation.json`; the report, every run before
-and after, and a table of them to `docs/results/reward_ablation/`.
+judged by one annotator (`FIXED`; `emocal-rl sweep reward_ablation` is by the recipe as it is).  Finished runs are kept
+and interrupted ones resumed, so the command can be repeated.  The numbers go to
+`benchmarks/results/reward_ablation.json`; the report, every run before and after, and a table of them to
+`docs/results/reward_ablation/`.
 
 `sample_efficiency`, for each seed: the replies that the baseline had sampled when the Brier score of its rollouts was
 down to that of RLCR's reward at its end, as a share of all replies that RLCR's sampled (null: it never was).
