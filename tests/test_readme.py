@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+from emocal_rl import recipe
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -44,6 +46,15 @@ def test_the_ablations_table_is_the_committed_result():
         gap = variants[rival]["contrast"][metric]
         low, value, high = sorted(abs(gap[name]) for name in ("low", "value", "high"))
         assert f"{value:.3f} [{low:.3f}, {high:.3f}]" in README
+
+
+def test_the_short_run_shortens_every_stage():
+    [line] = [line for line in README.splitlines() if "warm_start.sft_reasoning.trainer.max_steps" in line]
+    command, verb, option, name, *overrides = line.split()
+    assert (command, verb, option) == ("emocal-rl", "train", "--recipe")
+    whole, short = recipe.load(name), recipe.load(name, overrides)
+    for long, stage in zip(whole.stages, short.stages, strict=True):
+        assert stage.trainer["max_steps"] < 0.25 * long.trainer["max_steps"]
 
 
 def test_every_path_in_the_file_list_exists():
