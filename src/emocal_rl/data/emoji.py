@@ -84,7 +84,13 @@ def votes(entry: dict[str, str], classes: int) -> tuple[int, ...] | None:
 
 
 def emoji_rows(classes: int) -> dict[str, list[Row]]:
-    """All labelled emoji pictures by split; test and validation splits balanced over the majority label."""
+    """The labelled emoji pictures by split; test and validation splits balanced over the majority label."""
+    splits = labelled(classes)
+    return {name: balanced(rows) if name in EVALUATED else rows for name, rows in splits.items()}
+
+
+def labelled(classes: int) -> dict[str, list[Row]]:
+    """All labelled emoji pictures by split."""
     stored, entries = pictures(), table("emoji")
     splits: dict[str, list[Row]] = {name: [] for name in SPLITS[:-1]}
     for pixels, index, style in zip(stored["pixels"], stored["emoji"], stored["style"], strict=True):
@@ -102,7 +108,7 @@ def emoji_rows(classes: int) -> dict[str, list[Row]]:
                     describe(entry, pixels),
                 )
             )
-    return {name: balanced(rows) if name in EVALUATED else rows for name, rows in splits.items()}
+    return splits
 
 
 def emoticon_rows(classes: int) -> list[Row]:
