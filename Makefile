@@ -44,6 +44,7 @@ docs: $(VENV)/.ready-docs
 
 bench: $(VENV)/.ready
 	@$(BIN)/python -m benchmarks.main_job $(ARGS)
+	@$(BIN)/python -m benchmarks.all_pictures $(ARGS)
 
 # Their own warnings are none of our business, hence the empty filter.
 test-oracles: $(VENV)-oracles/.ready

@@ -31,6 +31,16 @@ def test_figures_are_the_committed_results():
             assert shown in row
 
 
+def test_every_pictures_figures_are_the_committed_result():
+    found = json.loads((ROOT / "benchmarks" / "results" / "all_pictures.json").read_text("utf-8"))
+    assert f"all {found['rows']} labelled pictures" in README
+    for rival in ("before", "constant"):
+        gap = found[f"after minus {rival}"]
+        assert gap["better_runs"] == gap["runs"] == 5
+        low, value, high = sorted(abs(gap[name]) for name in ("low", "value", "high"))
+        assert f"{value:.3f} [{low:.3f}, {high:.3f}] lower" in README.replace("\n", " ")
+
+
 def test_the_ablations_table_is_the_committed_result():
     results = json.loads((ROOT / "benchmarks" / "results" / "reward_ablation.json").read_text("utf-8"))
     page = (ROOT / "docs" / "sweeps.md").read_text("utf-8").split("## What the ablation says")[1]
