@@ -1,5 +1,8 @@
 """The exceptions that end a command with words for the user."""
 
+NOT_HERE = "(is it in this folder, or its folder on PYTHONPATH?)"
+"""Said of a module that cannot be found; a run adds where it was started, if that is elsewhere."""
+
 
 class UserError(ValueError):
     """A mistake the user can fix: one line per problem, saying what is wrong, where, and what to do.

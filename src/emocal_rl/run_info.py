@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emocal_rl import environment
-from emocal_rl.errors import UserError
-from emocal_rl.rewards.address import NOT_HERE
+from emocal_rl.errors import NOT_HERE, UserError
 from emocal_rl.suggest import did_you_mean
 
 if TYPE_CHECKING:

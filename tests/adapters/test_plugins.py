@@ -21,7 +21,7 @@ def test_the_folder_at_the_top_is_the_one_that_is_shipped():
 
 def test_the_table_names_every_adapter():
     folder = ROOT / "src" / "emocal_rl" / "adapters"
-    shared = {"__init__", "core", "settings", "targets", "columns", "texts"}
+    shared = {"__init__", "core", "settings", "targets", "columns", "texts", "unread"}
     adapters = {path.stem for path in folder.glob("*.py")} - shared
     named = {module for module, _ in ADDRESSES} | set(re.findall(r"emocal_rl\.adapters\.(\w+)`?\s", TABLE))
     files = set(re.findall(r"plugin-path (\w+)", TABLE))

@@ -52,7 +52,7 @@ def test_the_table_has_the_report_s_numbers(carded):
 
 def test_it_says_how_it_was_trained_and_what_the_check_says(carded):
     text = (carded[0] / "README.md").read_text()
-    assert "| grpo_brier | grpo | stage_three | 110 | `correct` 1, `brier` 1 |" in text
+    assert "| grpo_brier | grpo | stage_three | 220 | `correct` 1, `brier` 1 |" in text
     assert "| sft_confidence | sft | stage_two | 400 | confidences by hit_rate |" in text
     assert "* reward: sound: honesty pays most." in text
 

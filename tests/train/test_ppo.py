@@ -172,7 +172,7 @@ def test_the_recipe_has_the_rollouts_of_grpo_brier():
     def rollouts(options):
         return options["max_steps"] * options["per_device_train_batch_size"] // options.get("num_iterations", 1)
 
-    assert rollouts(ppo.trainer) == rollouts(grpo.trainer) == 7040
-    for key in ("num_generations", "temperature", "max_completion_length"):
+    assert rollouts(ppo.trainer) == rollouts(grpo.trainer) == 14080
+    for key in ("temperature", "max_completion_length"):
         assert ppo.trainer[key] == grpo.trainer[key]
     assert json.dumps(ppo.reward) == json.dumps(grpo.reward)

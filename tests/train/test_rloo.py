@@ -83,7 +83,7 @@ def test_the_verdict_knows_the_batch_under_its_other_name(toy):
 
 def test_the_recipe_has_the_rollouts_of_grpo_brier():
     rloo, grpo = (recipes.load(name) for name in ("rloo_brier", "grpo_brier"))
-    keys = ("max_steps", "per_device_train_batch_size", "num_generations", "temperature", "max_completion_length")
+    keys = ("max_steps", "per_device_train_batch_size", "temperature", "max_completion_length")
     assert [rloo.trainer[key] for key in keys] == [grpo.trainer[key] for key in keys]
     assert (rloo.reward, rloo.target, rloo.split, rloo.warm_start) == (
         grpo.reward, grpo.target, grpo.split, grpo.warm_start,

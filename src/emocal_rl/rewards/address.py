@@ -6,9 +6,7 @@ import importlib
 from collections.abc import Iterable
 from typing import Any
 
-from emocal_rl.errors import UserError
-
-NOT_HERE = "(is it in this folder, or its folder on PYTHONPATH?)"
+from emocal_rl.errors import NOT_HERE, UserError
 
 
 def locate(address: str) -> Any:
