@@ -153,7 +153,7 @@ def test_stage_three_alone_from_a_checkpoint(finished, tmp_path):
     whole = finished[0]
     path = tmp_path / "alone"
     small = [option for option in SMALL if not option.startswith("warm_start")]
-    code, out, err = finish(
+    code, _, err = finish(
         start(
             "--recipe", "grpo_brier", "--run-dir", str(path), f"model.checkpoint={whole}/models/sft_confidence", *small
         )
