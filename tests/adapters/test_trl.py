@@ -1,7 +1,9 @@
 """Our rewards as TRL reward functions."""
 
+import logging
 import pickle
 from types import SimpleNamespace
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -81,8 +83,11 @@ def test_monitor_of_nothing_readable(reward):
 def warnings_of(reward, caplog, batches):
     paid = TrlReward(reward)
     caplog.clear()
-    for texts in batches:
-        paid(completions=texts, candidates=[CANDIDATES] * len(texts), label=["positive"] * len(texts))
+    ours = logging.getLogger("emocal_rl")
+    # other frameworks, tested in the same process, switch off the loggers that they find
+    with patch.multiple(ours, disabled=False, propagate=True), caplog.at_level(logging.WARNING, ours.name):
+        for texts in batches:
+            paid(completions=texts, candidates=[CANDIDATES] * len(texts), label=["positive"] * len(texts))
     return [record.getMessage() for record in caplog.records]
 
 
