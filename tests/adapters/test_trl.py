@@ -84,8 +84,9 @@ def warnings_of(reward, caplog, batches):
     paid = TrlReward(reward)
     caplog.clear()
     ours = logging.getLogger("emocal_rl")
-    # other frameworks, tested in the same process, switch off the loggers that they find
-    with patch.multiple(ours, disabled=False, propagate=True), caplog.at_level(logging.WARNING, ours.name):
+    # other frameworks, tested in the same process, switch off loggers that they find and rearrange the root's handlers
+    apart = patch.multiple(ours, disabled=False, propagate=False, handlers=[caplog.handler])
+    with apart, caplog.at_level(logging.WARNING, ours.name):
         for texts in batches:
             paid(completions=texts, candidates=[CANDIDATES] * len(texts), label=["positive"] * len(texts))
     return [record.getMessage() for record in caplog.records]
