@@ -43,7 +43,7 @@ def test_every_pictures_figures_are_the_committed_result():
 
 def test_the_ablations_table_is_the_committed_result():
     results = json.loads((ROOT / "benchmarks" / "results" / "reward_ablation.json").read_text("utf-8"))
-    page = (ROOT / "docs" / "sweeps.md").read_text("utf-8").split("## What the ablation says")[1]
+    page = (ROOT / "docs" / "sweeps.md").read_text("utf-8").split("## What the ablation says")[1].split("## GRPO")[0]
     variants = results["splits"]["unseen_style"]["variants"]
     references = results["splits"]["unseen_style"]["references"]
     rows = {line[3:].split(line[2])[0]: line for line in page.splitlines() if line.startswith(("| `", "| *"))}
@@ -65,6 +65,23 @@ def test_the_short_run_shortens_every_stage():
     whole, short = recipe.load(name), recipe.load(name, overrides)
     for long, stage in zip(whole.stages, short.stages, strict=True):
         assert stage.trainer["max_steps"] < 0.25 * long.trainer["max_steps"]
+
+
+def test_the_algorithms_table_is_the_committed_result():
+    results = json.loads((ROOT / "benchmarks" / "results" / "algorithms.json").read_text("utf-8"))
+    page = (ROOT / "docs" / "sweeps.md").read_text("utf-8").split("## GRPO, RLOO and PPO")[1]
+    variants = results["splits"]["unseen_style"]["variants"]
+    rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
+    assert rows.keys() == variants.keys()
+    for name, found in variants.items():
+        assert (
+            " | ".join(f"{found['after'][metric]['value']:.3f}" for metric in ("brier", "ece_10", "auroc"))
+            in rows[name]
+        )
+        if gap := found["contrast"]:
+            for metric in ("brier", "auroc"):
+                value, low, high = (gap[metric][part] for part in ("value", "low", "high"))
+                assert f"{value:+.3f} [{low:+.3f}, {high:+.3f}]" in rows[name]
 
 
 def test_every_path_in_the_file_list_exists():
