@@ -23,11 +23,10 @@ import numpy as np
 from benchmarks import by_sweep
 from emocal_rl.data import Row, emoji
 from emocal_rl.evaluate.contrasts import pooled
-from emocal_rl.evaluate.generate import complete
+from emocal_rl.evaluate.generate import complete, measuring
 from emocal_rl.evaluate.resample import Resampler
 from emocal_rl.models.load import load, use_threads
 from emocal_rl.recipe import load as load_recipe
-from emocal_rl.rewards import FORMATS
 from emocal_rl.train.run import quieten
 
 TEST, FIT = "unseen_style", "validation"
@@ -52,19 +51,16 @@ def weights(rows: Sequence[Row]) -> np.ndarray:
     return np.array([1 / often[row.style, row.label] for row in rows])
 
 
-def said(model_dir: Path, rows: Sequence[Row], form_name: str) -> Said:
-    """Greedy replies, held against all votes."""
+def said(model_dir: Path, form: str, *asked: Sequence[Row]) -> list[Said]:
+    """Greedy replies to each of these sequences of rows, scored as evaluations are, against all votes."""
     model, processor = load(str(model_dir))
-    form = FORMATS[form_name]
-    replies = [
-        form.read(text, list(row.candidates))
-        for text, row in zip(complete(model, processor, rows, form), rows, strict=True)
-    ]
-    votes = [dict(zip(row.candidates, np.array(row.votes) / sum(row.votes), strict=True)) for row in rows]
-    return Said(
-        np.array([np.nan if reply.fault else reply.confidence for reply in replies]),
-        np.array([0.0 if reply.fault else share[reply.answer] for reply, share in zip(replies, votes, strict=True)]),
-    )
+    reward = measuring(form, None)
+    found = []
+    for rows in asked:
+        scored = reward(complete(model, processor, rows, reward.format), [row.target() for row in rows])
+        confidence = [np.nan if one.reply.fault else one.reply.confidence for one in scored]
+        found.append(Said(np.array(confidence), np.array([one.correct or 0.0 for one in scored])))
+    return found
 
 
 def mean(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -99,11 +95,10 @@ def brier(run: Path, splits: dict[str, list[Row]]) -> dict[str, np.ndarray]:
     recipe = load_recipe(str(run / "recipe.yaml"))
     before, after = recipe.stages[-2:]
     models = run / "models"
-    fitted = said(models / before.name, splits[FIT], before.format)
+    fitted, first = said(models / before.name, before.format, splits[FIT], splits[TEST])
     known = np.where(np.isnan(fitted.confidence), np.nan, fitted.agree)
     constant = float(mean(known, weights(splits[FIT])))
-    first = said(models / before.name, splits[TEST], before.format)
-    last = said(models / after.name, splits[TEST], after.format)
+    (last,) = said(models / after.name, after.format, splits[TEST])
     return {"before": first.brier(), "constant": first.brier(constant), "after": last.brier()}
 
 

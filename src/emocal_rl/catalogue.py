@@ -83,13 +83,16 @@ class Entry:
 
     @cached_property
     def _claims(self) -> dict[str, str]:
-        return claims(self.made) if isinstance(self.made, (Rule, DistributionRule)) else {}
+        return claims(self._own) if self._own else {}
 
     @cached_property
     def problems(self) -> list[str]:
         """What is wrong with a rule of your own, a sentence each; see `check_rule`."""
-        own = isinstance(self.made, (Rule, DistributionRule)) and is_own(self.made)
-        return check_rule(self.made) if own else []
+        return check_rule(self._own) if self._own else []
+
+    @property
+    def _own(self) -> Rule | DistributionRule | None:
+        return self.made if isinstance(self.made, (Rule, DistributionRule)) and is_own(self.made) else None
 
 
 def _rule(name: str, /, **options: Any) -> Entry:

@@ -161,11 +161,11 @@ def _report(path: Path) -> None:
     from emocal_rl.evaluate.pictures import picture_of
     from emocal_rl.evaluate.report import summary_lines, write_report
 
-    if read_info(path).get("kind") == "score":  # saved completions come without pictures
+    info = read_info(path)
+    if info.get("kind") == "score":  # saved completions come without pictures
         metrics = write_report(path, lambda identity: None)
     else:
-        recipe = recipe_of(path, read_info(path), rewards=False)
-        metrics = write_report(path, picture_of(load(recipe.data)))
+        metrics = write_report(path, picture_of(load(recipe_of(path, info, rewards=False).data)))
     print("\n".join(summary_lines(metrics)))
     print(f"report: {path / 'report.html'}")
 

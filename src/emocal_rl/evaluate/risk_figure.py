@@ -17,6 +17,8 @@ from emocal_rl.evaluate.selective import risk_coverage
 from emocal_rl.evaluate.splits import SplitResult
 from emocal_rl.evaluate.theme import AFTER, BEFORE, BOUND, COLOURS, MUTED, grid, save, sheet, style
 
+DASHES = {"before": (4, 1.5), "after": (1, 0), "bayes": (1, 1.5)}
+
 
 def risk(analysis: Analysis, path: Path) -> bytes | None:
     """Risk-coverage curves: the error rate when only the surest share is answered. None without confidences."""
@@ -33,24 +35,23 @@ def risk(analysis: Analysis, path: Path) -> bytes | None:
 
 
 def _risk_legend(results: Sequence[SplitResult]) -> list[Line2D]:
-    known = (("before", BEFORE, (4, 1.5)), ("after", AFTER, (1, 0)), ("bayes", BOUND, (1, 1.5)))
-    used = {key for r in results for key in ("before", "after", "bayes") if drawable(r, key)}
+    colours = {"before": BEFORE, "after": AFTER, "bayes": BOUND}
+    used = [key for key in DASHES if any(drawable(result, key) for result in results)]
     names = {"bayes": "Bayes bound", "after": "after" if "before" in used else "as stated"}
-    lines = [Line2D([], [], color=c, dashes=d, linewidth=2, label=names.get(k, k))
-             for k, c, d in known if k in used]  # fmt: skip
+    lines = [Line2D([], [], color=colours[key], dashes=DASHES[key], linewidth=2, label=names.get(key, key))
+             for key in used]  # fmt: skip
     return [*lines, Line2D([], [], color=MUTED, linewidth=0.8, label="refusing at random")]
 
 
 def _risk_panel(ax: Axes, result: SplitResult) -> dict[str, Any]:
     numbers: dict[str, Any] = {}
-    dashes = {"before": (4, 1.5), "after": (1, 0), "bayes": (1, 1.5)}
     for key in ("bayes", "before", "after"):
         system = drawable(result, key)
         if system is None or system.sample is None:
             continue
         drawn = system.sample.coarse
         coverage, error = risk_coverage(drawn.confidence, drawn.correct)
-        ax.plot(coverage, error, color=COLOURS[system.kind], linewidth=2, dashes=dashes[key])
+        ax.plot(coverage, error, color=COLOURS[system.kind], linewidth=2, dashes=DASHES[key])
         ax.axhline(float(error[-1]), color=COLOURS[system.kind], linewidth=0.8, alpha=0.5)
         numbers[key] = {"coverage": np.round(coverage, 6).tolist(), "risk": np.round(error, 6).tolist()}
     ax.set(xlim=(0, 1), title=split_label(result.name), xlabel="share answered (coverage)")

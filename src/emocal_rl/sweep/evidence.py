@@ -93,9 +93,9 @@ def flags(paths: Sequence[Path], split: Mapping[str, Any], variant: str) -> dict
 def references(summary: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """What costs no reinforcement learning: the cold start of one variant's runs as it is and recalibrated post hoc.
 
-    summary: that variant's numbers on one split. Name -> its scores, and its contrasts with the variant as in the
-    table of variants: reference minus variant, `better` when the reference is. Recalibrations are fitted on another
-    split, so they are missing where none was evaluated.
+    summary: that variant's numbers on one split. Name -> what the table of variants has of one: its scores, its
+    contrasts (reference minus variant, `better` when the reference is) and its flags, of which it has none.
+    Recalibrations are fitted on another split, so they are missing where none was evaluated.
     """
     names = {"before": "before this stage", **RIVALS}
     return {
@@ -103,6 +103,7 @@ def references(summary: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             "runs": summary["runs"],
             "after": {metric: summary[key][metric] for metric in METRICS},
             "contrast": {metric: _turned(found) for metric, found in summary[f"after minus {key}"].items()},
+            "flags": {},
         }
         for key, name in names.items()
         if key in summary
@@ -110,10 +111,10 @@ def references(summary: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _turned(found: Mapping[str, Any]) -> dict[str, Any]:
-    """The difference the other way round; nothing is adjusted for many comparisons, and no p is given."""
+    """The difference the other way round; it is not among the many comparisons that p is adjusted for."""
     value, low, high = (None if found[key] is None else -found[key] for key in ("value", "high", "low"))
-    better = found["better"]
-    return {"value": value, "low": low, "high": high, "better": better if better is None else not better}
+    better = None if found["better"] is None else not found["better"]
+    return {"value": value, "low": low, "high": high, "better": better, "p_holm": None}
 
 
 def front(points: Mapping[str, tuple[float, float]]) -> list[str]:

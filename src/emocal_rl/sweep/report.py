@@ -112,7 +112,7 @@ def report_lines(numbers: Mapping[str, Any]) -> list[str]:
     lines.append(f"{split['label']:{wide}}" + "".join(f"{LABELS[m].rstrip(' ↑↓').strip():>16}" for m in COLUMNS))
     for name, row in rows.items():
         cells = "".join(f"{shown(m, row['after'][m]['value']):>16}" for m in COLUMNS)
-        lines.append(f"{name:{wide}}{cells}  {flag_words(row.get('flags', {}))}".rstrip())
+        lines.append(f"{name:{wide}}{cells}  {flag_words(row['flags'])}".rstrip())
     return lines
 
 
@@ -147,9 +147,9 @@ def _row(name: str, row: Mapping[str, Any]) -> str:
     if found:
         kind = {True: "better", False: "worse", None: "same"}[found["better"]]
         versus = f'<td class="{kind}">{number(found["value"])}<span class="d {kind}">'
-        versus += f"{between(found['low'], found['high'])}</span></td><td>{p_value(found.get('p_holm'))}</td>"
+        versus += f"{between(found['low'], found['high'])}</span></td><td>{p_value(found['p_holm'])}</td>"
     runs = f"<small>{len(row['runs'])} runs</small>"
-    words = f'<td class="arrow">{text(flag_words(row.get("flags", {})))}</td>'
+    words = f'<td class="arrow">{text(flag_words(row["flags"]))}</td>'
     return f"<tr><td><b>{text(name)}</b>{runs}</td>{cells}{versus}{words}</tr>"
 
 

@@ -76,7 +76,8 @@ class EngineAnswers:
         return probabilities(model, processor, rows, texts, labels)
 
     def _complete(self, rows: Sequence[Row], labels: Labels, times: int, temperature: float) -> list[list[str | None]]:
-        requests = [Request(row, find_format(labels.format), repeat) for row in rows for repeat in range(times)]
+        form = find_format(labels.format)
+        requests = [Request(row, form, repeat) for row in rows for repeat in range(times)]
         decoding = Decoding(temperature, 1.0, labels.max_new_tokens, self.seed)
         found = complete_to(self.path, requests, self.engine, decoding, label=labels.strategy.replace("_", " "))
         self.failed.update(one.request.row.id for one in found if one.text is None)
