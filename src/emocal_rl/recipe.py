@@ -96,7 +96,8 @@ class Stage(Part):
     """Train on a reward that `emocal-rl check` finds unsound; ablations need that."""
     trainer: dict[str, Any] = Field(default={})
     """Options of TRL's SFTConfig, GRPOConfig (grpo, ppo) or RLOOConfig, passed on as they are. scale_rewards is what
-    advantages are divided by: none (default), batch or group; rloo and ppo have none and batch."""
+    advantages are divided by: none (default), batch or group; rloo and ppo have none and batch. report_to sends
+    the metrics of the log to trackers as well: tensorboard, trackio or wandb (extra `trackers`)."""
 
 
 class Recipe(Stage):

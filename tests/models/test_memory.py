@@ -29,6 +29,7 @@ print(faults() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc")
 def test_a_thread_that_frees_and_allocates_is_given_the_same_pages(python: Callable[..., Any]) -> None:
     """48 MB are 11,700 pages: left alone, the kernel clears them again and again."""

@@ -144,6 +144,7 @@ def test_f1_and_the_multi_class_brier() -> None:
     assert multiclass_brier(stated_p, np.eye(3)[truth]) == pytest.approx(expected)
 
 
+@pytest.mark.slow
 def test_delong_agrees_with_the_bootstrap() -> None:
     rng = np.random.default_rng(0)
     y = (rng.random(400) < 0.6).astype(float)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -18,7 +19,7 @@ from emocal_rl.sweep import spec
 from emocal_rl.sweep.board import board, progress
 from emocal_rl.sweep.command import Options, chosen, run_sweep
 from emocal_rl.sweep.engines import Outcome
-from emocal_rl.sweep.schedule import State, _end, run
+from emocal_rl.sweep.schedule import LOOK_EVERY, State, _end, run
 from emocal_rl.sweep.tasks import Task, cold_start, share, tasks_of
 
 TEXT = "recipe: grpo_brier\nseeds: [0, 1]\nvariants: {a: {}, b: {trainer.learning_rate: 1.0e-4}}\n"
@@ -71,6 +72,29 @@ def test_never_more_at_a_time_than_the_engine_takes(plan: spec.Plan, tmp_path: P
 
     run(tasks_of(plan, tmp_path), engine, lambda task: None, watch)
     assert most == 2
+
+
+def test_a_cluster_has_a_run_queued_until_the_run_says_that_it_is_running(plan: spec.Plan, tmp_path: Path) -> None:
+    seen: dict[str, list[str]] = {}
+
+    def ends(task: Task) -> Outcome:
+        (task.path / "recipe.yaml").touch()
+        files.write_json(task.path / "run.json", {"status": "running", "stages": [], "versions": {}})
+        time.sleep(1.5 * LOOK_EVERY)
+        return Outcome("")
+
+    def watch(states: Sequence[State]) -> None:
+        for state in states:
+            words = seen.setdefault(state.task.name, [])
+            if words[-1:] != [state.status]:
+                words.append(state.status)
+
+    engine = Functions(1, ends)
+    engine.capacity = None  # takes all at once, and starts them one by one
+    tasks = [task for task in tasks_of(plan, tmp_path) if task.parent is None]
+    states = run(tasks, engine, lambda task: task.path.mkdir(parents=True), watch)
+    assert list(seen.values()) == [["waiting", "queued", "running", "done"]] * 2
+    assert all(0 < state.seconds < 2.5 * LOOK_EVERY for state in states)  # without the time in the queue
 
 
 def test_a_broken_cold_start_breaks_its_points_and_no_others(plan: spec.Plan, tmp_path: Path) -> None:
@@ -222,11 +246,12 @@ def test_a_terminal_gets_a_table(plan: spec.Plan, tmp_path: Path) -> None:
     states[1].status = "running"
     files.write_jsonl(states[1].task.path / "metrics.jsonl", [{"stage": "x", "step": 9, "max_steps": 36}])
     states[2].status, states[2].reason = "broken", "no disk"
+    states[3].status = "queued"
     with board("s", 1, stream) as show:
         show(states)
     shown = stream.getvalue()
     assert progress(states[1]) == 0.25
-    for words in ("cold start", "seed 1", "1m01s", "25%", "broken", "b-0: no disk", "left"):
+    for words in ("cold start", "seed 1", "1m01s", "25%", "broken", "b-0: no disk", "queued", "left"):
         assert words in shown, words
 
 

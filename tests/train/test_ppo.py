@@ -16,6 +16,7 @@ from emocal_rl.train.ppo import PPOTrainer, SegmentPPOTrainer
 from emocal_rl.train.value_head import FILE, ValueHead, backbone, last_states
 
 
+@pytest.mark.slow
 def test_killed_it_continues_to_the_same_end(toy, curve_of):
     """Two epochs of two minibatches: one sampled batch lasts four steps, and checkpoints lie between batches."""
     trainer = {"max_steps": 8, "steps_per_generation": 2, "num_iterations": 2, "per_device_train_batch_size": 4}
@@ -111,6 +112,7 @@ def test_beside_lora():
     assert backbone(model) is model.get_base_model().model
 
 
+@pytest.mark.slow
 def test_lora_is_trained_killed_and_continued(toy, curve_of):
     """Only the adapter and the head learn, and both come back."""
     from peft import LoraConfig, get_peft_model

@@ -50,6 +50,7 @@ def test_trl_pays_what_our_function_says(toy, monkeypatch, scale):
         assert advantages == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_killed_it_continues_to_the_same_end(toy, curve_of):
     done = toy.train(toy.recipe("rloo"))
     assert [row["step"] for row in curve_of(done)] == [1, 2, 3, 4]

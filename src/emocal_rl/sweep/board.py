@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Watch = Callable[[Sequence[State]], None]
-STYLES = {"done": "green", "broken": "bold red", "running": "cyan", "waiting": "dim"}
+STYLES = {"done": "green", "broken": "bold red", "running": "cyan", "queued": "dim", "waiting": "dim"}
 
 
 @contextmanager
@@ -45,7 +45,7 @@ class _Lines:
             self._say(f"{before} of {len(states)} runs are finished already")
         for state in states:
             known = self.seen.get(state.task.name, "done" if state.seconds is None else "waiting")
-            if state.status != known and state.status != "waiting":
+            if state.status != known and state.status not in ("waiting", "queued"):
                 done = sum(each.status == "done" for each in states)
                 self._say(f"{state.task.name}: {_said(state)} ({done} of {len(states)} done)")
             self.seen[state.task.name] = state.status
@@ -66,11 +66,12 @@ def _said(state: State) -> str:
 def left(states: Sequence[State], began: float, capacity: int | None) -> str:
     """The time left in words, from the mean time of the runs finished so far."""
     took = [state.seconds for state in states if state.status == "done" and state.seconds is not None]
-    open_ = sum(state.status in ("waiting", "running") for state in states)
+    running = sum(state.status == "running" for state in states)
+    open_ = running + sum(state.status in ("waiting", "queued") for state in states)
     passed = duration(time.monotonic() - began)
     if not took or not open_:
         return passed
-    return f"{passed}, about {duration(sum(took) / len(took) * open_ / min(capacity or open_, open_))} left"
+    return f"{passed}, about {duration(sum(took) / len(took) * open_ / min(capacity or running or 1, open_))} left"
 
 
 def _table(title: str, states: Sequence[State], clock: str) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field
 
@@ -16,7 +16,8 @@ LOOK_EVERY = 1.0  # seconds between two looks at the running tasks
 
 @dataclass
 class State:
-    """Where a task stands: waiting, running, done or broken; why it broke; seconds it took this time."""
+    """Where a task stands: waiting (for its shared stages, or a place here), queued (by a cluster), running, done or
+    broken; why it broke; seconds it took this time."""
 
     task: Task
     status: str = "waiting"
@@ -44,6 +45,7 @@ def run(
                 running[future] = state
         watch(states)
         finished, _ = wait(running, LOOK_EVERY, FIRST_COMPLETED)
+        _leave_queue(running.values())
         for future in finished:
             _end(running.pop(future), future, retries)
         watch(states)
@@ -56,8 +58,16 @@ def _start(state: State, engine: Engine, begin: Callable[[Task], None]) -> Futur
     except UserError as error:
         state.status, state.reason = "broken", error.lines[0]
         return None
-    state.status, state.began, state.attempts = "running", time.monotonic(), state.attempts + 1
+    state.status = "queued" if engine.capacity is None else "running"
+    state.began, state.attempts = time.monotonic(), state.attempts + 1
     return engine.submit(state.task)
+
+
+def _leave_queue(states: Iterable[State]) -> None:
+    """A cluster says nothing when it starts a run; the run itself does, in the folder that all nodes share."""
+    for state in states:
+        if state.status == "queued" and state.task.status == "running":
+            state.status, state.began = "running", time.monotonic()
 
 
 def _end(state: State, future: Future[Outcome], retries: int) -> None:

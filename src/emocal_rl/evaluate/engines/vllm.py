@@ -37,6 +37,11 @@ class VllmEngine:
             self._llm = LLM(model=path, **given)
         except (OSError, ValueError, TypeError) as problem:
             raise UserError(f"model {model}: {str(problem).strip().splitlines()[0]}") from problem
+        except RuntimeError as problem:  # a process of vLLM ended; it said why itself
+            raise UserError(
+                f"--engine vllm: {str(problem).strip().splitlines()[0]} If that is about memory: --engine-option "
+                "gpu_memory_utilization=0.5 takes half of it (without a GPU, half of the machine's)"
+            ) from problem
         config = SimpleNamespace(config=self._llm.llm_engine.model_config.hf_config)
         self._forbidden = dict.fromkeys(image_token_ids(config, self._processor), FORBID)
 
