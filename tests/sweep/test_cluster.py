@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from small import parent_of, pid_of, start, statuses, until, write
+from small import gone, parent_of, pid_of, start, statuses, until, write
 
 from emocal_rl import files
 from emocal_rl.errors import UserError
@@ -62,6 +62,20 @@ def test_ray_trains_the_same_points_and_survives_the_loss_of_a_worker(cluster: s
         assert (there / "brier-0" / name).read_bytes() == (here / "brier-0" / name).read_bytes()
     logs = [files.read_jsonl(out / "brier-0" / "metrics.jsonl") for out in (here, there)]
     assert [row["loss"] for row in logs[0] if "loss" in row] == [row["loss"] for row in logs[1] if "loss" in row]
+
+
+@pytest.mark.slow
+def test_a_sweep_that_is_asked_to_end_says_so_and_leaves_nothing_running(cluster: str, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    options = [str(write(tmp_path, "{brier: {}}")), "--out", str(out), "--engine", "ray", "--address", cluster]
+    remote = start(*options)
+    until(lambda: (out / "sweep.json").is_file() and "running" in statuses(out).values())
+    child = next(pid for path in out.glob("cold/*") if (pid := pid_of(path)))
+    remote.terminate()
+    _, said = remote.communicate(timeout=100)
+    assert said.splitlines()[-1] == "interrupted; the same command goes on where it was"
+    assert remote.returncode == 130
+    until(lambda: gone(child), 60)
 
 
 @pytest.mark.slow

@@ -84,9 +84,10 @@ def train(tasks: Sequence[Task], plan: Plan, options: Options, command: Sequence
                 out / ".lock", lambda pid: f"{out} is in use by process {pid}; wait for that sweep to end"
             )
             stack.callback(lock.release)
-        stack.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, _interrupt))
         engine = options.engine()
         stack.callback(engine.close)
+        # Not before: Ray has a way of its own to end on SIGTERM, without a word.
+        stack.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, _interrupt))
         try:
             return _watched(tasks, plan, engine, options, command)
         except KeyboardInterrupt:
