@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import weakref
 from typing import Any
 
 import pytest
@@ -13,7 +11,6 @@ from toys import VllmToy, gap, lora, only_vision, rows, without_clock
 from emocal_rl.errors import UserError
 from emocal_rl.models.load import load
 from emocal_rl.train import rollout
-from emocal_rl.train.vllm_colocate import ColocatedEngine
 from emocal_rl.train.vllm_engine import merged_parameters
 
 CLOSE = 1e-3  # nats, of the worst token; in float32
@@ -79,23 +76,6 @@ def test_lora_is_merged_for_the_sampler_and_the_weights_stay_bit_for_bit(toy: Vl
     assert not torch.equal(merged[name], base)
     found = rows(toy.train(toy.recipe("grpo"), lora))
     assert max(map(gap, found)) < CLOSE
-
-
-def test_a_stage_that_has_ended_leaves_nothing_of_vllm(toy: VllmToy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a GPU what stays is missing in the evaluation: weights, and the cache of keys and values."""
-    runners: list[weakref.ref[Any]] = []
-    start = ColocatedEngine._init_vllm
-
-    def noted(self: ColocatedEngine) -> None:
-        start(self)
-        worker = self.llm.llm_engine.engine_core.engine_core.model_executor.driver_worker.worker
-        runners.append(weakref.ref(worker.model_runner))
-
-    monkeypatch.setattr(ColocatedEngine, "_init_vllm", noted)
-    toy.train(toy.recipe("grpo", {"max_steps": 1}))
-    for _ in range(2):  # as when a stage ends
-        gc.collect()
-    assert [runner() for runner in runners] == [None]
 
 
 def test_killed_it_ends_where_an_unbroken_run_ends(toy: VllmToy) -> None:

@@ -87,8 +87,7 @@ def train_stage(recipe: Recipe, stage: Stage, run: Run, data: DataSet, start: st
     together(partial(write_asked, run.model_dir(stage.name), recipe, stage, data.split(stage.split)[0]))
     run.finish_stage(stage.name, time.monotonic() - began)
     del model
-    for _ in range(2):  # what vLLM's engine holds is garbage only when the engine has been collected
-        gc.collect()
+    gc.collect()
 
 
 def confidences(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -61,7 +60,6 @@ class ColocatedEngine(Engine):
         with _more_arguments(defaults | self.options), _named_failures():
             super()._init_vllm()
         torch.set_num_threads(threads)  # vLLM sets its own
-        gc.unfreeze()  # vLLM hides what is alive from the collector, and would never be freed when the stage has ended
 
     def sync_weights(self) -> None:
         """Bring the engine's weights up to date, and forget what it computed with the old ones."""
