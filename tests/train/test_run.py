@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from emocal_rl import recipe as recipes
+from emocal_rl.data import load, visits
+
 pytestmark = pytest.mark.slow
 
 SMALL = [
     "trainer.max_steps=4", "trainer.per_device_train_batch_size=16", "trainer.save_steps=1", "trainer.logging_steps=1",
-    "warm_start.0.trainer.max_steps=12", "warm_start.1.trainer.max_steps=12", "warm_start.1.labels.samples=2",
+    "warm_start.0.trainer.max_steps=30", "warm_start.1.trainer.max_steps=12", "warm_start.1.labels.samples=2",
     "evaluation.limit=12", "evaluation.bootstrap=50",
 ]  # fmt: skip
 STAGES = ["sft_reasoning", "sft_confidence", "grpo_brier"]
@@ -85,9 +88,13 @@ def test_a_run_leaves_everything_it_should(finished):
 
 
 def test_hit_rate_labels_lie_strictly_inside_zero_and_one(finished):
-    """Two samples, one pseudo-count either side: 1/4, 2/4 or 3/4."""
+    """Two samples, one pseudo-count either side: 1/4, 2/4 or 3/4.  Only rows that the stage visits have one."""
     labels = json.loads((finished[0] / "records" / "sft_confidence-labels.json").read_text())
-    assert len(labels) == 320
+    recipe = recipes.load(str(finished[0] / "recipe.yaml"))
+    trainer, split = recipe.stages[1].trainer, load(recipe.data).split("stage_two")
+    seen = visits(split, trainer["max_steps"] * trainer["per_device_train_batch_size"], recipe.seed)
+    assert set(labels) == {row.id for row in seen}
+    assert len(labels) < len(split) == 320
     assert set(labels.values()) <= {0.25, 0.5, 0.75}
     assert len(set(labels.values())) > 1
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import gc
-import json
 import logging
 import sys
 import time
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,9 +26,6 @@ from emocal_rl.preflight import verdict_of
 from emocal_rl.rewards import FORMATS, Reward
 from emocal_rl.rewards.formats import find_format
 from emocal_rl.rewards.incentive import describe
-from emocal_rl.train.answers import ModelAnswers
-from emocal_rl.train.examples import Stated
-from emocal_rl.train.labelers import ASKING, check_new, make_labels
 from emocal_rl.train.rl import train_rl
 from emocal_rl.train.sft import train_sft
 
@@ -71,7 +66,7 @@ def _report(recipe: Recipe, run: Run, data: DataSet, start: str) -> dict[str, An
 
 
 def train_stage(recipe: Recipe, stage: Stage, run: Run, data: DataSet, start: str) -> None:
-    """Load what the stage starts from, make its labels, train it, save it."""
+    """Load what the stage starts from, train it, save it."""
     began = time.monotonic()
     run.start_stage(stage.name)
     model, processor = load_model(start, recipe.model.bits)
@@ -81,44 +76,13 @@ def train_stage(recipe: Recipe, stage: Stage, run: Run, data: DataSet, start: st
     if stage.freeze_aligner:
         freeze_aligner(model)
     if stage.algorithm == "sft":
-        train_sft(recipe, stage, run, data, model, processor, confidences(recipe, stage, run, data, model, processor))
+        train_sft(recipe, stage, run, data, model, processor)
     else:
         train_rl(recipe, stage, run, data, model, processor)
     together(partial(write_asked, run.model_dir(stage.name), recipe, stage, data.split(stage.split)[0]))
     run.finish_stage(stage.name, time.monotonic() - began)
     del model
     gc.collect()
-
-
-def confidences(
-    recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, processor: Any
-) -> Mapping[str, Stated]:
-    """The stage's confidences, or distributions where its format states one.
-
-    Made once and kept in the run directory, so that a resume learns the same.
-    """
-    if stage.labels is None:
-        return {}
-    together(partial(_make_labels, recipe, stage, run, data, model, processor))
-    return dict(json.loads(_labels_path(run, stage).read_text("utf-8")))
-
-
-def _labels_path(run: Run, stage: Stage) -> Path:
-    return run.path / "records" / f"{stage.name}-labels.json"
-
-
-def _make_labels(recipe: Recipe, stage: Stage, run: Run, data: DataSet, model: Any, processor: Any) -> None:
-    path, labels = _labels_path(run, stage), stage.labels
-    if path.exists() or labels is None:
-        return
-    rows = data.split(stage.split)
-    if labels.strategy in ASKING:
-        before = recipe.stages[: recipe.stages.index(stage)]
-        check_new(rows, {earlier.name: data.split(earlier.split) for earlier in before}, stage.split)
-    answers = ModelAnswers(place(model), processor, recipe.seed, recipe.evaluation.batch_size)
-    found = make_labels(rows, answers, labels)
-    states = find_format(stage.format).states
-    files.write_json(path, {row.id: label.stated(states) for row, label in zip(rows, found, strict=True)})
 
 
 def evaluate_stage(recipe: Recipe, stage: Stage, run: Run, data: DataSet) -> None:
