@@ -28,6 +28,8 @@ def load(name: str, bits: int | None = None) -> tuple[Any, Any]:
 
     patches.idefics3_without_torchvision()
     found = find_source(name)
+    if found.gguf is not None:
+        patches.gguf_without_a_bar()
     options: dict[str, Any] = {"dtype": torch.bfloat16 if torch.cuda.is_available() else torch.float32}
     options |= {} if bits is None else {"quantization_config": quantised(bits)}
     try:

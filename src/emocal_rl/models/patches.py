@@ -1,11 +1,11 @@
-"""What the installed libraries need before a picture model loads on a machine without torchvision."""
+"""What the installed libraries need: picture models without torchvision, .gguf files, CPU processes."""
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
 import sys
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 QWEN_VL = {
@@ -53,6 +53,13 @@ def qwen_vl_without_torchvision(path: str, model_type: str) -> Any:
     tokenizer = transformers.AutoTokenizer.from_pretrained(path, padding_side="left")
     processor = getattr(transformers, QWEN_VL[model_type])
     return processor(pictures, tokenizer, _no_video()(), chat_template=tokenizer.chat_template)
+
+
+@cache
+def gguf_without_a_bar() -> None:
+    """Keep transformers' progress bar for .gguf files off the terminal; unlike its other bars it heeds no setting."""
+    reader: Any = importlib.import_module("transformers.modeling_gguf_pytorch_utils")
+    reader.tqdm = partial(reader.tqdm, disable=True)
 
 
 @cache
