@@ -60,7 +60,7 @@ def _data(recipe: Recipe) -> data.DataSet | None:
 
 def _count(known: data.DataSet | None, split: str) -> str:
     if known is None:
-        return f"rows that are not here of {split}"
+        return f"{split}, whose rows are not here"
     return f"{len(known.split(split)) if split in known.splits else 0} rows of {split}"
 
 
@@ -140,7 +140,9 @@ def _start_problems(recipe: Recipe) -> Iterator[str]:
 
 
 def _launch_problems(recipe: Recipe) -> Iterator[str]:
-    launch, shipped = recipe.launch, recipe.launch.accelerate_config
+    launch, shipped, here = recipe.launch, recipe.launch.accelerate_config, gpus()
+    if here and launch.processes > here:
+        yield f"launch.processes: {launch.processes} processes and {here} GPUs here; use one for each GPU"
     if shipped is None:
         return
     try:
@@ -149,11 +151,8 @@ def _launch_problems(recipe: Recipe) -> Iterator[str]:
         yield from error.lines
     if shipped.startswith("deepspeed") and find_spec("deepspeed") is None:
         yield f"launch.accelerate_config: {shipped} needs DeepSpeed; pip install deepspeed, or use fsdp2"
-    here = gpus()
     if not here:
         yield f"launch.accelerate_config: {shipped} divides a model between GPUs, and there is none here"
-    elif launch.processes > here:
-        yield f"launch.processes: {launch.processes} processes and {here} GPUs here; use one for each GPU"
 
 
 def _tracker_problems(recipe: Recipe) -> Iterator[str]:

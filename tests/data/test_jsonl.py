@@ -8,7 +8,7 @@ from PIL import Image
 from emocal_rl.data import jsonl
 from emocal_rl.data.load import load
 from emocal_rl.data.rows import visits
-from emocal_rl.data.splits import STAGES
+from emocal_rl.data.splits import STAGES, held_for_validation
 from emocal_rl.errors import UserError
 from emocal_rl.recipe_blocks import Data
 
@@ -214,6 +214,23 @@ def test_without_splits_a_hash_of_the_picture_decides_and_stages_share_nothing(f
     assert 440 < sizes["train"] < 520
     found = [{row.cluster for row in data.split(name)} for name in (*STAGES, "validation", "test")]
     assert sum(map(len, found)) == len(set.union(*found)) == 300
+
+
+def test_without_a_validation_split_five_in_85_of_train_are_held_for_it(folder):
+    """As published data sets do: whatever is fitted, such as a recalibration, needs rows that nobody trains on."""
+    entries = [GOOD | {"id": str(n), "image": f"{n}.png", "split": "train" if n < 400 else "test"} for n in range(420)]
+    for n in range(420):
+        Image.new("RGB", (1, 1)).save(folder / f"{n}.png")
+    splits = read(write(folder, *entries)).splits
+    assert sorted(splits) == ["stage_one", "stage_three", "stage_two", "test", "train", "validation"]
+    ids = {name: {row.id for row in rows} for name, rows in splits.items()}
+    assert ids["validation"] == {str(n) for n in range(400) if held_for_validation(f"{n}.png")}
+    assert 15 <= len(ids["validation"]) <= 35
+    assert ids["validation"] | ids["train"] == {str(n) for n in range(400)}
+    assert not ids["validation"] & ids["train"]
+    assert set().union(*(ids[stage] for stage in STAGES)) == ids["train"]
+    own = [*entries[:400], entries[400] | {"split": "val"}]
+    assert len(read(write(folder, *own)).split("train")) == 400
 
 
 def test_stages_that_the_file_names_are_kept(folder):

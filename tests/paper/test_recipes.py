@@ -62,7 +62,7 @@ def questions(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("questions") / "questions.jsonl"
     rows = [
         {"id": f"q{number}", "split": split, "question": f"What is {number} plus {number}?", "label": str(2 * number)}
-        for number, split in enumerate(["train"] * 4 + ["test"] * 2)
+        for number, split in enumerate(["train"] * 4 + ["validation"] * 2 + ["test"] * 2)
     ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return path
@@ -103,6 +103,8 @@ def replies(stage) -> tuple[int, int]:
 
 def test_steps_and_batches_of_the_faithful_stages():
     """86,067, 43,033 and 14,346 rows; 128 rows a step; 64 prompts x 8 replies a batch, two updates of 32 x 8."""
+    for name in ("stage_one", "stage_two", "stage_three"):
+        assert recipes.load(f"emocaliber/{name}").launch.processes == GPUS
     one, two, three = recipes.load("emocaliber/stage_three").stages
     assert (replies(one)[0], one.trainer["max_steps"]) == (128, 86067 // 128)
     assert (replies(two)[0], two.trainer["max_steps"]) == (128, 43033 // 128)
@@ -146,7 +148,8 @@ def small(name: str, family, lora: str) -> list[str]:
     """Overrides that leave prompt, reward, format and algorithm, and shrink the rest."""
     recipe = recipes.load(name)
     options = [f"model.name={family(recipe.model.name)}", f"model.lora={lora}", "evaluation.limit=2",
-               "evaluation.bootstrap=0", "evaluation.max_new_tokens=8", "evaluation.batch_size=2"]  # fmt: skip
+               "evaluation.bootstrap=0", "evaluation.max_new_tokens=8", "evaluation.batch_size=2",
+               "launch.processes=1"]  # fmt: skip
     if recipe.model.max_pixels:
         options += ["model.min_pixels=784", "model.max_pixels=3136"]
     for at, stage in enumerate(recipe.stages):
@@ -167,9 +170,9 @@ def test_the_faithful_stages_end_to_end_on_the_embedded_model(cli, tmp_path):
     steps = {"per_device_train_batch_size": 16, "gradient_accumulation_steps": 1, "learning_rate": 1e-3}
     options = [f"warm_start.{at}.trainer.max_steps={count}" for at, count in enumerate((60, 90))]
     options += [f"warm_start.{at}.trainer.{key}={value}" for at in range(2) for key, value in steps.items()]
-    options += ["data={name: emoji, limit: 60}", "model={name: tiny}", "warm_start.1.labels.strategy=votes",
-                "evaluation={splits: [validation], limit: 8, bootstrap: 0}", "trainer.max_steps=2",
-                "trainer.per_device_train_batch_size=8", "trainer.gradient_accumulation_steps=1",
+    options += ["launch.processes=1", "data={name: emoji, limit: 60}", "model={name: tiny}",
+                "warm_start.1.labels.strategy=votes", "evaluation={splits: [validation], limit: 8, bootstrap: 0}",
+                "trainer.max_steps=2", "trainer.per_device_train_batch_size=8", "trainer.gradient_accumulation_steps=1",
                 "trainer.steps_per_generation=1", "trainer.max_completion_length=64"]  # fmt: skip
     checked = cli("check", "--recipe", "emocaliber/stage_three", *options).out
     done = cli("train", "--recipe", "emocaliber/stage_three", *options, "--run-dir", str(run))
@@ -211,5 +214,5 @@ def test_open_answers_are_graded_by_their_label_in_evaluation(questions):
     recipe = recipes.load("rlcr", [f"data.name={questions}"])
     rows = load(recipe.data).split("test")
     reward = Reward({"correct": 1.0, "brier": 0.0}, format="rlcr", grader=recipe.grader or by_row)
-    texts = [reward.format.write({"think": "a sum", "analysis": "easy"}, said, 0.9) for said in ("8", "99")]
+    texts = [reward.format.write({"think": "a sum", "analysis": "easy"}, said, 0.9) for said in ("12", "99")]
     assert [row["correct"] for row in records(rows, texts, reward, "rlcr", "test")] == [1.0, 0.0]

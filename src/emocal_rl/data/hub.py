@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any, overload
 
 from PIL.Image import Image
@@ -12,7 +13,7 @@ from PIL.Image import Image
 from emocal_rl.data.chat import fields_of, judged, parts_of
 from emocal_rl.data.rows import Row
 from emocal_rl.data.spec import SHOWN, DataSpec, excluded
-from emocal_rl.data.splits import STAGES, TRAIN, named, stage_of
+from emocal_rl.data.splits import STAGES, TRAIN, held_for_validation, named, stage_of
 from emocal_rl.errors import UserError
 
 PREFIX = "hf:"
@@ -74,7 +75,8 @@ class HubRows(Sequence[Row]):
             known = judged(found, self.spec) | {"parts": parts_of(found)}
         except UserError as problem:
             raise UserError(f"{self.name}: row {place}: {problem}") from None
-        identity = str(found.get("id", f"{self.name}-{place}"))
+        # without the folder's place, on which the splits by a hash would depend
+        identity = str(found.get("id", f"{PurePath(self.name).name}-{place}"))
         source = Fetch(self.table, self.image, place) if self.image else None
         style = str(found.get("style", found.get("task", "")))
         return Row(identity, source, cluster=str(found.get("cluster", identity)), style=style, **known)
@@ -95,15 +97,17 @@ def load(spec: DataSpec) -> dict[str, Sequence[Row]]:
         reason = str(problem).strip() or type(problem).__name__
         raise UserError(f"data {spec.name}: {reason.splitlines()[0]}") from problem
     found: dict[str, Sequence[Row]] = {}
+    hold = "validation" not in map(named, map(str, tables))
     for split, table in tables.items():
-        found |= _split(str(split), HubRows(f"{name}:{split}", table, spec, array("I", range(len(table)))))
+        rows = HubRows(f"{name}:{split}", table, spec, array("I", range(len(table))))
+        found |= _split(named(str(split)), rows, hold)
     return found
 
 
-def _split(split: str, rows: HubRows) -> dict[str, Sequence[Row]]:
-    """The rows that are not excluded, all checked, and the stages of `train`."""
+def _split(split: str, rows: HubRows, hold: bool) -> dict[str, Sequence[Row]]:
+    """The rows that are not excluded, all checked; of `train` the stages, and if `hold` some rows for validation."""
     without, problems = excluded(rows.spec), list[str]()
-    kept, stages = array("I"), {stage: array("I") for stage in STAGES}
+    kept, held, stages = array("I"), array("I"), {stage: array("I") for stage in STAGES}
     for place in rows.places:
         try:
             row = rows.row(place)
@@ -112,10 +116,14 @@ def _split(split: str, rows: HubRows) -> dict[str, Sequence[Row]]:
             if len(problems) == SHOWN:
                 break
             continue
-        if row.id not in without:
-            kept.append(place)
-            stages[stage_of(row.cluster)].append(place)
+        if row.id in without:
+            continue
+        if hold and split == TRAIN and held_for_validation(row.cluster):
+            held.append(place)
+            continue
+        kept.append(place)
+        stages[stage_of(row.cluster)].append(place)
     if problems:
         raise UserError(*problems)
-    chosen = {named(split): kept, **(stages if named(split) == TRAIN else {})}
+    chosen = {split: kept, **(stages if split == TRAIN else {}), **({"validation": held} if held else {})}
     return {name: HubRows(rows.name, rows.table, rows.spec, places) for name, places in chosen.items()}

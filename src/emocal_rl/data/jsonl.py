@@ -4,7 +4,8 @@
      "candidates": ["awe", "fear"], "votes": [7, 3]}                                      (on one line)
 
 `image` is relative to `data.root`, or to the file; without it the question is put in text alone.  Instead of `votes`,
-one `label` may be given.  Without `split` a hash of the picture (or the id) decides, see `splits`.  Optional: `id`,
+one `label` may be given.  Without `split` a hash of the picture (or the id) decides, and without a validation split
+some of `train` is held for it, see `splits`.  Optional: `id`,
 `cluster` (default: the picture), `style`, `parts`, `confidence`, and `judge`, a judge's probability that each candidate
 is right.  Column names that others use, and chats, are understood: see `chat`.
 """
@@ -21,7 +22,7 @@ from typing import Any, overload
 from emocal_rl.data.chat import fields_of, judged, parts_of, picture_path
 from emocal_rl.data.rows import Row
 from emocal_rl.data.spec import SHOWN, DataSpec, excluded
-from emocal_rl.data.splits import STAGES, TRAIN, named, part_of, stage_of
+from emocal_rl.data.splits import STAGES, TRAIN, held_for_validation, named, part_of, stage_of
 from emocal_rl.errors import UserError
 
 
@@ -98,8 +99,8 @@ def load(
         raise UserError(f"{path}: no such file; give the path of a .jsonl file in data.name")
     root = Path(spec.root).expanduser() if spec.root else path.parent
     reader = Reader(path, (*folders, root, path.parent), spec)
-    starts, places, problems, bad = array("Q"), dict[str, "array[int]"](), list[str](), 0
-    stages, without = {stage: array("I") for stage in STAGES}, excluded(spec)
+    starts, places, problems, bad = array("Q"), Places(), list[str](), 0
+    without = excluded(spec)
     for number, (start, line) in enumerate(_lines(path)):
         starts.append(start)
         if not line.strip():
@@ -113,18 +114,42 @@ def load(
             continue
         if not without.isdisjoint((row.id, str(found.get("image", "")))):
             continue
-        given = split or found.get("split")
-        name = named(str(given)) if given else part_of(row.cluster)
-        places.setdefault(name, array("I")).append(number)
-        if name == TRAIN:
-            stages[stage_of(row.cluster)].append(number)
+        places.add(number, split or found.get("split"), row.cluster)
     if bad:
         more = [f"{path}: and {bad - SHOWN} more lines like these"] if bad > SHOWN else []
         raise UserError("\n".join(problems + more))
-    if not places:
+    if not places.named:
         raise UserError(f"{path}: the file has no rows")
-    places |= stages if TRAIN in places and places.keys().isdisjoint(STAGES) else {}
-    return {name: JsonlRows(reader, starts, lines) for name, lines in places.items()}
+    return {name: JsonlRows(reader, starts, lines) for name, lines in places.splits().items()}
+
+
+class Places:
+    """Which lines belong to which split, as numbers."""
+
+    def __init__(self) -> None:
+        self.named: dict[str, array[int]] = {}
+        self._stages = {stage: array("I") for stage in STAGES}
+        self._held = array("I")  # for validation, should there be none
+
+    def add(self, line: int, split: object, cluster: str) -> None:
+        """A line, with the split that it names; the hash of its cluster decides where it names none."""
+        name = named(str(split)) if split else part_of(cluster)
+        self.named.setdefault(name, array("I")).append(line)
+        if name == TRAIN:
+            self._stages[stage_of(cluster)].append(line)
+            if held_for_validation(cluster):
+                self._held.append(line)
+
+    def splits(self) -> dict[str, array[int]]:
+        """What the lines name, with the stages of `train` and rows of it for validation where the file has neither."""
+        if TRAIN not in self.named or not self.named.keys().isdisjoint(STAGES):
+            return self.named
+        if "validation" in self.named or not self._held:
+            return self.named | self._stages
+        gone = set(self._held)
+        training = {TRAIN: self.named[TRAIN], **self._stages}
+        kept = {name: array("I", (n for n in lines if n not in gone)) for name, lines in training.items()}
+        return self.named | kept | {"validation": self._held}
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
