@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
-from keys import sections
+from keys import formats, sections
 from plots import picture
 
 from emocal_rl import catalogue, preflight, recipe, recipe_source
@@ -34,7 +35,9 @@ for a rule of your own (`module:name`) and for other parameters (`emocal-rl rewa
 A rule is judged as `{correct: 1, NAME: 1}`: that reward is **sound** when honesty pays most, a better answer never
 pays less, and no unreadable reply beats a readable one. *Safe weight* is the largest weight beside correctness of
 weight 1 at which a worse answer never pays: a strictly proper rule that is unsound at weight 1 is sound below it. A
-distribution rule is judged alone; a group target as `{correct: 1, brier: {target: NAME}}`.
+distribution rule is judged alone; a group target as `{correct: 1, brier: {target: NAME}}`. The table is over all
+confidences from 0 to 1; the lines below an entry are over those that the format `emocaliber` has (0.01 to 0.99), which
+allow slightly more.
 
 Each picture: what is paid for a right and a wrong answer; the confidence that pays most at each belief, as it is and
 when advantages are divided by the group's standard deviation (eight generations); what an honest model and one that
@@ -55,7 +58,8 @@ means and `emocal-rl recipes --schema` is the JSON Schema.
 KEYS = """\
 What a recipe file may hold, from the schema that checks it. On the command line a key is written with the blocks above
 it, as `trainer.max_steps=10`, `model.lora.rank=8` or `warm_start.sft_confidence.augment=1`; there and in the file a
-value is YAML. A key that is not here is refused with a suggestion.
+value is YAML. A key that is not here is refused with a suggestion. What `format` and `grader` may be is at the end:
+[formats](#formats), [graders](#graders).
 """
 CLI = """\
 `emocal-rl COMMAND --help` prints the same. A mistake in the arguments is one line and exit code 2, an interruption 130;
@@ -72,7 +76,7 @@ def pages() -> Pages:
         "rewards.md": _page("Rewards", REWARDS, _rewards(rules)),
         "published.md": _page("Published rewards", PUBLISHED, _rewards(presets)),
         "recipes.md": _page("Recipes", RECIPES, _recipes()),
-        "recipe_keys.md": _page("Recipe keys", KEYS, sections()),
+        "recipe_keys.md": _page("Recipe keys", KEYS, chain(sections(), formats())),
         "cli.md": _page("Command line", CLI, _commands()),
         **{f"pictures/{row.name}.svg": picture(numbers(row.reward, row.verdict, _credit(row))) for row in rows},
     }

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from emocal_rl import recipe
+from emocal_rl.rewards import FORMATS
+from emocal_rl.rewards.graders import GRADERS
 
 Schema = dict[str, Any]
 KINDS = {
@@ -34,6 +36,25 @@ def sections() -> Iterator[str]:
     for part, made in _parts("", {**own, **shared}, schema):
         yield from (f"## `{part}`", "", made["description"], "")
         yield from _table(made["properties"], schema, part)
+
+
+def formats() -> Iterator[str]:
+    """Lines of the tables of formats and of graders: what `format` and `grader` may be, besides `module:name`."""
+    yield from ("## Formats", "", "What `format` may be, with what it asks of a question with the answers no and yes;")
+    yield from ("`module:name` for one of your own ([adding one](adding.md#a-format)).", "")
+    yield from ("| format | states | what the prompt says |", "|---|---|---|")
+    for name, form in sorted(FORMATS.items()):
+        yield f"| `{name}` | {form.states} | {_plain(form.instruction(['no', 'yes']))} |"
+    yield from ("", "## Graders", "", "What `grader` may be; without one, the row's votes or its label decide.", "")
+    yield from ("| grader | how an answer is graded |", "|---|---|")
+    for name, grader in sorted(GRADERS.items()):
+        yield f"| `{name}` | {_plain((grader.__doc__ or '').partition(chr(10) * 2)[0])} |"
+    yield ""
+
+
+def _plain(text: str) -> str:
+    """On one line and safe from being read as markup or as a cell's end."""
+    return " ".join(text.split()).translate({ord(letter): f"\\{letter}" for letter in "*_<[]|"})
 
 
 def _parts(above: str, keys: Schema, schema: Schema) -> Iterator[tuple[str, Schema]]:
