@@ -95,7 +95,7 @@ def test_parameters_and_weight_can_be_given(cli: Cli) -> None:
     assert "largest safe weight beside correct with weight 1: 5\n" in text
     assert "judged as <reward correct=1, cost_ratio=2; format emocaliber>" in text
     assert "parameters: eps=1e-09" in cli("rewards", "log", "eps=1e-9").out
-    assert "safe up to 0.109 times their weights" in cli("rewards", "log", "weight=2").out
+    assert "safe up to 0.108 times their weights" in cli("rewards", "log", "weight=2").out
     assert cli("rewards", "log", "weight=2", "--plot").code == 0
     assert json.loads(Path("log.json").read_text())["sound"] is False
 

@@ -223,8 +223,15 @@ def settings(recipe: Recipe, folder: Path, gpus: int) -> Iterable[tuple[str, Any
 
 
 def _notes(recipe: Recipe) -> Iterator[str]:
-    if recipe.target == "annotator":
-        yield "note: target annotator became votes: the same mean, without the noise of drawing"
+    if recipe.target in ("annotator", "leave_one_annotator_out"):
+        yield f"note: target {recipe.target} became votes: the same mean, without the noise of drawing"
+    options = budget.options(recipe)
+    for key, value in (("scale_rewards", "batch"), ("normalize_advantages", True)):
+        if options.get(key) == value:
+            yield (
+                f"note: trainer.{key}={value} became algorithm.norm_adv_by_std_in_grpo=False, which divides by "
+                "nothing: verl knows the deviation of a group, not that of a batch"
+            )
     if recipe.calibration_schedule is not None:
         yield "note: calibration_schedule is left out: the weights of the reward stay as they are"
     if recipe.credit != "sequence":

@@ -16,6 +16,7 @@ from emocal_rl.progress import loading
 from emocal_rl.run import Follower, Run, resume_command
 from emocal_rl.run_info import read_info, recipe_of
 from emocal_rl.suggest import did_you_mean
+from emocal_rl.verbs_sweep import listing
 
 # train
 
@@ -220,8 +221,7 @@ def recipes(args: Namespace) -> None:
     elif args.name:
         print(chosen[0].read_text(encoding="utf-8"), end="")
     else:
-        width = max(map(len, shipped), default=0)
-        print("\n".join(f"{name:{width}}  {recipe_source.summary(path)}".rstrip() for name, path in shipped.items()))
+        print("\n".join(listing(shipped)))
 
 
 def _copy(chosen: list[Path], folder: Path) -> None:

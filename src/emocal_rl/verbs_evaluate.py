@@ -105,7 +105,8 @@ def eval_options(parser: ArgumentParser) -> None:
     parser.add_argument("--root", metavar="DIR", help="folder of the pictures of a data set that is not embedded")
     parser.add_argument("--data-option", action="append", default=[], metavar="key=value", help="another key of a "
                         "recipe's data, such as classes=2 or accept=[mikels8]; repeatable")  # fmt: skip
-    parser.add_argument("--split", metavar="A,B", help="splits to evaluate; default the recipe's, else all")
+    parser.add_argument("--split", metavar="A,B", help="splits to evaluate; default the run's own where "
+                        "the data have them, else all but those to train on")  # fmt: skip
     parser.add_argument("--limit", type=int, metavar="N", help="at most this many rows of each split")
     parser.add_argument("--format", metavar="NAME", help="how to ask and read; default the stage's, else emocaliber")
     parser.add_argument("--out", metavar="DIR", help="default RUN_DIR/eval, or runs/eval-MODEL; the same again resumes")
@@ -176,7 +177,9 @@ def _job(args: Namespace, checkpoint: Any) -> Any:
     )
     decoding = Decoding(args.temperature, args.top_p, args.max_new_tokens, recipe.seed)
     out = args.out or (checkpoint.run / "eval" if checkpoint.run else f"runs/eval-{checkpoint.name}")
-    return Job(checkpoint.name, recipe, Path(out), decoding, args.samples, args.readouts, ("emocal-rl", *sys.argv[1:]))
+    order = [stage.name for stage in checkpoint.recipe.stages] if checkpoint.recipe else []
+    told = (args.samples, args.readouts, ("emocal-rl", *sys.argv[1:]), checkpoint.run, order)
+    return Job(checkpoint.name, recipe, Path(out), decoding, *told)
 
 
 def opened_engine(args: Namespace, model: str) -> Any:

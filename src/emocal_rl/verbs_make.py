@@ -33,9 +33,9 @@ def label_options(parser: ArgumentParser) -> None:
     engine_options(parser)
 
 
-def data_options(parser: ArgumentParser, split: str = "stage_two") -> None:
-    """The options that name rows."""
-    parser.add_argument("--data", metavar="D", help="a data set or a .jsonl file; default the run's own data")
+def data_options(parser: ArgumentParser, split: str = "stage_two", default: str = "default the run's own data") -> None:
+    """The options that name rows; default: what the help says of rows that are not named."""
+    parser.add_argument("--data", metavar="D", help=f"a data set or a .jsonl file; {default}")
     parser.add_argument("--root", metavar="DIR", help="folder of the data set")
     parser.add_argument("--split", default=split, metavar="NAME", help=f"default {split}")
     parser.add_argument("--limit", type=int, metavar="N", help="at most this many rows")
@@ -128,7 +128,7 @@ def trace_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--model", required=True, metavar="TEACHER", help="a model's name at the server, folder, hub id"
     )
-    data_options(parser, split="stage_one")
+    data_options(parser, split="stage_one", default="needed")
     parser.add_argument("--tries", type=int, default=4, metavar="K", help="samples a row until one is kept; default 4")
     parser.add_argument("--words", type=int, default=3, help="fewest words of every part; default 3")
     parser.add_argument("--temperature", type=float, default=0.7, help="of the samples; default 0.7")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import sys
+import textwrap
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,12 +55,30 @@ def sweep(args: Namespace) -> None:
 
 
 def _list() -> None:
-    from emocal_rl.recipe_source import summary
     from emocal_rl.sweep.spec import packaged
 
-    shipped = packaged()
-    width = max(map(len, shipped))
-    print("\n".join(f"{name:{width}}  {summary(path)}".rstrip() for name, path in shipped.items()))
+    print("\n".join(listing(packaged())))
+
+
+def listing(shipped: Mapping[str, Path]) -> list[str]:
+    """Names of packaged files and what each says about itself: wrapped on a terminal, else a line each, for grep."""
+    wide = max(map(len, shipped), default=0) + 2
+    lines = [f"{name:{wide}}{first_sentence(path)}" for name, path in shipped.items()]
+    if not sys.stdout.isatty():
+        return lines
+    columns = max(wide + 40, min(120, shutil.get_terminal_size().columns))
+    style = textwrap.TextWrapper(columns, subsequent_indent=" " * wide, break_on_hyphens=False)
+    return [part for line in lines for part in style.wrap(line)]
+
+
+def first_sentence(path: Path) -> str:
+    """What a packaged file says about itself: the first sentence of its header comment, joined over its lines."""
+    from emocal_rl.recipe_source import summary
+
+    further = takewhile(lambda line: re.match(r"# ?\S", line), path.read_text(encoding="utf-8").splitlines()[1:])
+    text = " ".join([summary(path), *(line.lstrip("# ") for line in further)])
+    found = re.match(r".*?[.?!](?=\s|$)", text)
+    return found.group() if found else text
 
 
 def _check(args: Namespace) -> None:

@@ -49,8 +49,9 @@ def replies(scorer):
 @pytest.mark.parametrize("name", EVERY)
 def test_the_unit_scale_is_an_increasing_straight_line_from_the_worst_to_the_best(name):
     unit, raw = (scorer_of(Settings(name, scale=scale)) for scale in ("unit", "raw"))
-    texts = [*replies(unit), "no tags"]
-    groups = list(range(len(texts))) if unit.reward.needs_groups else None
+    texts = [*replies(unit), "no tags"] * 2
+    # groups of two equal replies: what the others achieve is what each achieves
+    groups = list(range(len(texts) // 2)) * 2 if unit.reward.needs_groups else None
     pairs = [
         (one.value, other.value)
         for one, other in zip(
@@ -87,6 +88,19 @@ def test_a_failing_grader_costs_its_own_reply_only(caplog):
     assert [record.getMessage() for record in caplog.records] == [
         "a reply gets the floor, because its reward failed (EMOCAL_STRICT=1 raises): RuntimeError: the grader fell over"
     ]
+
+
+def test_a_label_that_is_no_candidate_is_said_once_and_paid_the_floor(caplog):
+    """verl's ground_truth of an integer label, [1]: graded wrong, it would pay low confidences."""
+    scorer = scorer_of(Settings("brier", format="digits"))
+    row = Row({"candidates": LABELS}, [1])
+    outcomes = scorer(["Answer: positive\nConfidence: 0", "Answer: negative\nConfidence: 10"] * 2, [row] * 4)
+    assert [one.value for one in outcomes] == [0.0] * 4
+    assert [one.components["graded"] for one in outcomes] == [0.0] * 4
+    (record,) = caplog.records
+    assert (
+        "target['label'] is 1, which is none of the candidates negative, positive, neutral: give" in record.getMessage()
+    )
 
 
 def test_strict_raises():

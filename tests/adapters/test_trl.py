@@ -2,13 +2,20 @@
 
 import logging
 import pickle
+import re
 from types import SimpleNamespace
-from unittest.mock import patch
+from typing import Any
+from unittest.mock import Mock, patch
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from emocal_rl.adapters.trl import TrlReward, all_but, drawn_label, monitor
+from emocal_rl.adapters.columns import groups_of
+from emocal_rl.adapters.core import Scorer, scorer_of
+from emocal_rl.adapters.settings import Settings
+from emocal_rl.adapters.trl import TrlFunction, TrlReward, all_but, drawn_label, monitor
+from emocal_rl.errors import UserError
 from emocal_rl.rewards import FORMATS, Reward
 
 FORM = FORMATS["emocaliber"]
@@ -104,6 +111,99 @@ def test_replies_that_cannot_be_read_are_said_once_with_what_the_format_expects(
     )
     assert line.endswith("and start from a model that replies so: a warm start by imitation teaches it")
     assert "\n" not in line
+
+
+def test_a_label_that_is_no_candidate_raises(reward):
+    """A ClassLabel column holds integers."""
+    text = (
+        r"grader 'label': target\['label'\] is 1, which is none of the candidates negative, positive: give the label's"
+    )
+    with pytest.raises(UserError, match=text):
+        TrlReward(reward)(completions=[say("positive", 0.8)], candidates=[CANDIDATES], label=[1])
+
+
+def test_every_column_of_the_row_reaches_the_grader():
+    """Wrong, half right for the parent; a judge's .75 and .25 under another name."""
+    partly = Reward({"correct": 1.0}, format="emocaliber", grader={"use": "taxonomy", "partial": 0.5})
+    columns = {"candidates": [["rage", "envy"]] * 2, "label": ["rage"] * 2}
+    replies = [say("envy", 0.5), say("rage", 0.5)]
+    assert TrlReward(partly)(completions=replies, **columns) == [0.0, 1.0]
+    trees = [{"rage": "anger", "envy": "anger"}] * 2
+    assert TrlReward(partly)(completions=replies, taxonomy=trees, **columns) == [0.5, 1.0]
+    judged = TrlReward(Reward({"correct": 1.0}, format="emocaliber", grader={"use": "judge", "key": "nli"}))
+    assert judged(completions=replies, nli=[0.75, 0.25]) == [0.75, 0.25]
+
+
+def test_a_grader_of_one_s_own_sees_the_row_and_nothing_of_the_prompt():
+    seen = []
+
+    def own(reply, target):
+        seen.append(dict(target))
+        return 1.0
+
+    calls = {"trainer_state": SimpleNamespace(global_step=1), "log_extra": print, "environments": None}
+    around = {"prompts": ["?"], "prompt": ["?"], "image": ["p"], "images": [["p"]], "completion_ids": [[1]]}
+    paid = TrlReward(Reward({"correct": 1.0}, format="emocaliber", grader=own))
+    assert paid(completions=[say("x", 0.5)], source=["web"], gone=[None], label=[None], **around, **calls) == [1.0]
+    assert seen == [{"source": "web", "label": None}]
+
+
+def picture(colour: str) -> Image.Image:
+    return Image.new("RGB", (2, 2), colour)
+
+
+def asked(image: Image.Image, text: str = "?") -> list[dict[str, Any]]:
+    """A prompt as TRL hands it over: the decoded picture is in the message."""
+    content = [{"type": "image", "image": image}, {"type": "text", "text": text}]
+    return [{"role": "user", "content": content}]
+
+
+def test_equal_prompts_with_equal_pictures_are_a_group():
+    """Every rollout may hold a picture object of its own; the same question about another picture is another prompt."""
+    red, blue = picture("red"), picture("blue")
+    prompts = [asked(red), asked(blue), asked(red), asked(picture("red")), asked(red, "!"), asked(red.convert("L"))]
+    keys = groups_of(prompts, 6)
+    assert [keys.index(key) for key in keys] == [0, 1, 0, 0, 4, 5]
+    wide = [groups_of([asked(Image.frombytes("L", size, bytes(8)))], 1) for size in ((2, 4), (4, 2))]
+    assert wide[0] != wide[1]
+    arrays = groups_of([np.zeros(5000), np.zeros(5000), np.eye(1, 5000, 2500)[0]], 3)  # their texts are the same
+    assert [arrays.index(key) for key in arrays] == [0, 0, 2]
+
+
+def test_a_picture_is_read_once_a_call():
+    image = Mock(wraps=picture("red"))
+    groups_of([asked(image)] * 8, 8)
+    assert image.tobytes.call_count == 1
+
+
+def test_group_targets_with_pictures():
+    """The others' share of right answers is what the confidence is scored against."""
+    loo = Scorer(Reward({"brier": {"target": "leave_one_out"}}, format="emocaliber", grader="label"), scale="raw")
+    answers = ("positive", "positive", "positive", "negative", "positive")
+    columns = {"candidates": [CANDIDATES] * 5, "label": ["positive"] * 5}
+    prompts = [asked(picture(colour)) for colour in ("red", "blue", "red", "red", "blue")]
+    paid = TrlFunction(loo)(prompts=prompts, completions=[say(answer, 0.8) for answer in answers], **columns)
+    # red: right, right, wrong at .8. Others' mean .5, .5, 1: -(.5 * .04 + .5 * .64) = -.34, and -.04. Blue: 1 and 1
+    assert paid == pytest.approx([-0.34, -0.04, -0.34, -0.04, -0.04])
+
+
+@pytest.mark.parametrize("name", ["dcpo", "coca", "credo"])
+def test_a_group_target_without_groups_is_said_and_paid_the_floor(name, caplog):
+    text = (
+        f"reward '{name}' compares a reply with the others to its prompt, and no two of these replies have the same "
+        "prompt: sample two or more a prompt, and score them in one call"
+    )
+    scorer = scorer_of(Settings(name))
+    reply = scorer.reward.format.write({"think": "x"}, "positive", 0.5)
+    columns = {"candidates": [CANDIDATES] * 2, "label": ["positive"] * 2}
+    for _ in range(3):
+        assert TrlFunction(scorer)(prompts=["a", "b"], completions=[reply] * 2, **columns) == [0.0, 0.0]
+    assert [text in record.getMessage() for record in caplog.records] == [True]
+    assert min(TrlFunction(scorer)(prompts=["a", "a"], completions=[reply] * 2, **columns)) > 0.5
+    assert TrlFunction(scorer)(prompts=[], completions=[]) == []
+    strict = TrlFunction(scorer_of(Settings(name, strict=True)))
+    with pytest.raises(UserError, match=f"^{re.escape(text)}$"):
+        strict(prompts=["a", "b"], completions=[reply] * 2, **columns)
 
 
 def test_it_pickles_and_has_a_name(reward):

@@ -81,3 +81,16 @@ def test_what_cannot_be_compared_is_one_clear_line(tmp_path: Path) -> None:
         compare_runs([one, one], tmp_path / "out")
     with pytest.raises(UserError, match="share no evaluated rows with a stage before and after"):
         compare_runs([one, other], tmp_path / "out")
+
+
+def test_no_gap_to_a_bound_that_did_not_judge_the_answers(tmp_path: Path) -> None:
+    runs = [write_run(tmp_path / f"s{s}", seed=s, rows=60, splits=("unseen_style",)) for s in range(2)]
+    for file in (path for run in runs for path in (run / "records").glob("*.jsonl")):
+        rows = [json.loads(x) for x in file.read_text().splitlines()]
+        rows = [row | {"correct": float(row["answer"] == row["label"])} for row in rows]
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = compare_runs(runs, tmp_path / "out", resamples=100)
+    variant = found["splits"]["unseen_style"]["variants"]["grpo_brier"]
+    assert "bayes" not in variant
+    assert variant["bayes_gap_closed"]["value"] is None
+    assert "Bayes" not in " ".join([found["headline"], *found["splits"]["unseen_style"]["findings"]])

@@ -57,6 +57,11 @@ def test_rows_are_matched_by_label_and_what_cannot_be_measured_is_left_out() -> 
     assert truth_of({"label": "a"}) is None
 
 
+@pytest.mark.parametrize("aliases", [{"glad": "a"}, '{"glad": "a", "none": null}'])
+def test_aliases_of_a_label_may_be_json_text(aliases: Any) -> None:
+    assert truth_of({"candidates": ["a", "b"], "label": "glad", "aliases": aliases}) == {"a": 1.0, "b": 0.0}
+
+
 def test_the_interval_covers_and_knows_clusters() -> None:
     rng = np.random.default_rng(1)
     draws = [mean_interval(rng.exponential(size=60), range(60)) for _ in range(400)]

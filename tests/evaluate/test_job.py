@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,13 @@ from endpoint import serving
 from small_run import Careful, write_small_run
 
 from emocal_rl import files
+from emocal_rl.data import load
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate.checkpoint import Checkpoint, find_checkpoint
 from emocal_rl.evaluate.engines import Decoding
 from emocal_rl.evaluate.job import Job, job_recipe, run_job
 from emocal_rl.evaluate.run_files import read_run
+from emocal_rl.verbs_make import label_options, trace_options
 
 SHORT = ("--limit", "4", "--max-new-tokens", "8", "--resamples", "20")
 
@@ -242,11 +246,82 @@ def test_a_format_that_states_no_confidence_is_judged_by_its_answers(tmp_path: P
     assert "confidence" not in files.read_jsonl(tmp_path / "eval" / "records" / "tiny-validation.jsonl")[0]["terms"]
 
 
-@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
-def test_of_two_evaluations_in_one_directory_the_later_one_is_after(tmp_path: Path, names: tuple[str, str]) -> None:
+@pytest.mark.parametrize("names", [("warm", "last"), ("last", "warm")])
+def test_two_stages_of_a_run_are_before_and_after_in_the_order_of_the_run(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
+    of_run = {"run": tmp_path, "order": ["warm", "last"]}
     for name in names:
-        metrics = run_job(dataclasses.replace(job(tmp_path / "out", limit=4), name=name), Careful())
-    assert (metrics["before"], metrics["after"]) == names
+        one = dataclasses.replace(job(tmp_path / "eval", limit=4), name=name, **of_run)
+        metrics = run_job(one, Careful())
+    assert (metrics["before"], metrics["after"]) == ("warm", "last")
+    found = json.loads((tmp_path / "eval" / "run.json").read_text())["stages"]
+    assert [(each["name"], each["run"]) for each in found] == [("warm", ".."), ("last", "..")]
+
+
+@pytest.mark.parametrize("runs", [(None, None), ("one", "two"), ("one", None)])
+def test_two_models_in_one_directory_are_not_before_and_after(
+    tmp_path: Path, runs: tuple[str | None, str | None]
+) -> None:
+    for name, run in zip("ab", runs, strict=True):
+        one = dataclasses.replace(
+            job(tmp_path / "out", limit=4), name=name, run=run and tmp_path / run, order=["a", "b"]
+        )
+        metrics = run_job(one, Careful())
+    assert (metrics["before"], metrics["after"]) == (None, "b")
+    assert "stage:a" in metrics["splits"]["unseen_style"]["systems"]
+    assert "before" not in metrics["headline"]
+
+
+def test_the_command_says_which_run_a_stage_is_of(tmp_path: Path, cli: Callable[..., Any]) -> None:
+    run = write_small_run(tmp_path / "run")
+    shutil.copytree(run / "models" / "grpo_brier", run / "models" / "sft_confidence")
+    for stage in ("grpo_brier", "sft_confidence"):
+        assert cli("eval", str(run), "--stage", stage, "--split", "unseen_style", *SHORT).code == 0
+    numbers = json.loads((run / "eval" / "run.json").read_text())
+    assert [(each["name"], each["run"]) for each in numbers["stages"]] == [
+        ("sft_confidence", ".."),
+        ("grpo_brier", ".."),
+    ]
+
+
+def saved_rows(path: Path, *splits: str) -> dict[str, Any]:
+    lines = [
+        {"id": f"{split}{i}", "split": split, "question": "which?", "candidates": ["a", "b"], "label": "a"}
+        for split in splits for i in range(2)
+    ]  # fmt: skip
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return {"name": str(path)}
+
+
+def test_a_model_is_evaluated_on_all_that_nothing_is_trained_on(tmp_path: Path) -> None:
+    alone = Checkpoint("tiny", "tiny")
+    data = saved_rows(tmp_path / "d.jsonl", "test", "train", "validation", "hard")
+    assert sorted(load(job_recipe(alone, data=data).data).splits) == [
+        "hard", "stage_one", "stage_three", "stage_two", "test", "train", "validation"
+    ]  # fmt: skip
+    chosen = job_recipe(alone, data=data).evaluation.splits
+    assert chosen[0] == "validation"  # what recalibration is fitted on
+    assert sorted(chosen[1:]) == ["hard", "test"]
+    emoji = job_recipe(alone, data={"name": "emoji"}).evaluation.splits
+    assert emoji == ["validation", "unseen_style", "unseen_emoji", "other_domain"]
+
+
+def test_the_splits_of_a_run_are_for_data_that_have_them(tmp_path: Path) -> None:
+    of_run = find_checkpoint(str(write_small_run(tmp_path / "run", limit=2)))
+    assert job_recipe(of_run).evaluation.splits == ["validation", "unseen_style", "unseen_emoji", "other_domain"]
+    data = saved_rows(tmp_path / "d.jsonl", "test", "validation")
+    assert job_recipe(of_run, data=data).evaluation.splits == ["validation", "test"]
+
+
+def test_help_says_where_rows_come_from() -> None:
+    told = []
+    for options in (trace_options, label_options):
+        parser = ArgumentParser()
+        options(parser)
+        told.append(" ".join(parser.format_help().split()))
+    assert "--data D a data set or a .jsonl file; needed --root" in told[0]  # it takes no run that could say which
+    assert "--data D a data set or a .jsonl file; default the run's own data --root" in told[1]
 
 
 def test_options_of_data_without_data_are_refused(tmp_path: Path, cli: Callable[..., Any]) -> None:

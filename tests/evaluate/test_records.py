@@ -11,7 +11,7 @@ import pytest
 
 from emocal_rl import files
 from emocal_rl.errors import UserError
-from emocal_rl.evaluate.records import read_records
+from emocal_rl.evaluate.records import Records, judging_votes, read_records
 
 
 def line(**changes: Any) -> str:
@@ -73,3 +73,22 @@ def test_rows_of_cluster_0_share_it_and_rows_without_an_id_stay_apart(tmp_path: 
     file.write_text("\n".join([line(id=None, cluster=0), line(id=None, cluster=0)]))
     found = read_records(file)
     assert [(row.id, row.cluster) for row in found.rows] == [("line-1", "0"), ("line-2", "0")]
+
+
+def judged(tmp_path: Path, *lines: str) -> Records:
+    file = tmp_path / "r.jsonl"
+    file.write_text("\n".join(lines))
+    return read_records(file)
+
+
+def test_votes_judged_the_answers_only_where_every_grade_is_their_share(tmp_path: Path) -> None:
+    unread = line(id="c", fault="no answer", answer=None, correct=0.0)
+    by_votes = judged(tmp_path, line(), line(id="b", answer="No", correct=0.25), unread)
+    assert [row.share for row in by_votes.rows] == [0.75, 0.25, None]
+    assert judging_votes(by_votes) == [(1.0, 3.0)] * 3
+    by_label = judged(tmp_path, line(), line(id="b", correct=1.0))  # one row is enough to tell
+    assert by_label.votes is not None
+    assert judging_votes(by_label) is None
+    assert judging_votes(by_votes, by_label) is None  # a gap needs both sides on the same scale
+    sure = judged(tmp_path, line(votes=[0, 3], correct=1.0))  # all agree: label and votes are the same
+    assert judging_votes(sure) == [(0.0, 3.0)]

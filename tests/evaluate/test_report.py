@@ -256,6 +256,42 @@ def test_records_without_votes_lose_the_bound_and_keep_the_rest(tmp_path: Path) 
     assert "gap" not in metrics["headline"]
 
 
+@pytest.mark.parametrize("stages", [STAGES, ("grpo_brier",)])
+def test_answers_that_a_label_judged_are_not_held_against_the_annotators_bound(
+    tmp_path: Path, stages: tuple[str, ...]
+) -> None:
+    """`grader: label` with votes in the data: a sure model of hard grades can be better than that bound."""
+    path = write_run(tmp_path / "r", rows=60, splits=TWO, stages=stages)
+    for file in (path / "records").glob("*.jsonl"):
+        rows = [json.loads(x) for x in file.read_text().splitlines()]
+        rows = [row | {"correct": float(row["answer"] == row["label"])} for row in rows]
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    metrics = write_report(path, nothing, resamples=50)
+    split = metrics["splits"]["unseen_style"]
+    assert not {"bayes", "annotator", "crowd"} & split["systems"].keys()
+    assert split["bayes_gap_closed"] is None
+    assert not any(split["people"].values())
+    said = " ".join([metrics["headline"], *metrics["findings"], *summary_lines(metrics)])
+    assert "Bayes" not in said
+    assert "people's disagreement" not in said
+    told = "unseen styles: these answers were not judged by the votes, so there is no bound to compare with"
+    assert told in metrics["notes"]
+    assert "Bayes" not in Path(path / "report.html").read_text().replace("gap to Bayes closed", "")
+
+
+def test_a_bound_needs_votes_on_both_sides(tmp_path: Path) -> None:
+    path = write_run(tmp_path / "r", rows=60, splits=TWO)
+    for file in (path / "records").glob("sft_confidence-*.jsonl"):
+        rows = [json.loads(x) for x in file.read_text().splitlines()]
+        file.write_text("".join(json.dumps(row | {"correct": round(row["correct"])}) + "\n" for row in rows))
+    split = write_report(path, nothing, resamples=50)["splits"]["unseen_style"]
+    assert "bayes" not in split["systems"]
+    assert split["bayes_gap_closed"] is None
+    assert (split["people"]["before"], split["people"]["after"].keys()) == (
+        {}, {"brier", "model_error", "human_disagreement", "annotator"}
+    )  # fmt: skip
+
+
 def test_rows_of_only_one_stage_are_left_out_and_said(tmp_path: Path) -> None:
     path = write_run(tmp_path / "r", rows=40, splits=TWO)
     file = path / "records" / "grpo_brier-unseen_style.jsonl"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from synthetic import write_run
 
 from emocal_rl import files
 from emocal_rl.errors import UserError
@@ -245,6 +246,58 @@ def test_a_report_has_a_section_for_every_task_or_split(tmp_path: Path, cli: Cal
     numbers = json.loads((tmp_path / "b" / "report" / "metrics.json").read_text())
     assert numbers["fitted_on"] == "validation"
     assert "after+isotonic" in numbers["splits"]["test"]["systems"]
+
+
+def test_a_report_replaces_the_one_that_was_there(tmp_path: Path, cli: Callable[..., Any]) -> None:
+    """Two files are not the before and after of one model, and sections that the file no longer has go."""
+    lines = [row(i, reply("joy" if i % 3 else "fear"), split="new" if i % 2 else "test") for i in range(20)]
+    out = ["--format", "rlcr", "--resamples", "20", "--report", "--out", str(tmp_path / "o")]
+    assert cli("score", str(written(tmp_path / "z_old.jsonl", *lines)), *out).code == 0
+    file = written(tmp_path / "a_new.jsonl", *[line | {"split": "test"} for line in lines])
+    done = cli("score", str(file), *out)
+    assert (done.code, done.err) == (0, "")
+    report = tmp_path / "o" / "report"
+    numbers = json.loads((report / "metrics.json").read_text())
+    assert (numbers["before"], numbers["after"], list(numbers["splits"])) == (None, "a_new", ["test"])
+    assert [path.name for path in (report / "records").iterdir()] == ["a_new-test.jsonl"]
+    assert json.loads((report / "run.json").read_text())["status"] == "done"
+    again = cli("score", str(report / "records" / "a_new-test.jsonl"), *out)
+    assert again.err.endswith("a_new-test.jsonl belongs to the report that would be replaced; choose another --out\n")
+    assert (report / "records" / "a_new-test.jsonl").is_file()
+
+
+def test_a_report_is_not_written_over_another_run(tmp_path: Path, cli: Callable[..., Any]) -> None:
+    report = write_run(tmp_path / "o" / "report", rows=4, splits=("test",))
+    before = {path: path.read_bytes() for path in report.rglob("*") if path.is_file()}
+    file = written(tmp_path / "c.jsonl", row(1))
+    done = cli("score", str(file), "--format", "rlcr", "--resamples", "20", "--report", "--out", str(tmp_path / "o"))
+    assert (done.code, done.err) == (2, f"error: score: {report} holds another run; choose another --out\n")
+    assert {path: path.read_bytes() for path in report.rglob("*") if path.is_file()} == before
+
+
+def test_a_section_with_votes_that_labels_judged_has_no_bound(tmp_path: Path, cli: Callable[..., Any]) -> None:
+    """One row without votes, and the label grades all: no section is held against the bound of the votes then."""
+    lines = [row(i, reply("joy" if i % 4 else "fear"), votes=[3, 1], split="test") for i in range(20)]
+    file = written(tmp_path / "c.jsonl", *lines, row(20, split="validation"))
+    done = cli("score", str(file), "--format", "rlcr", "--resamples", "20", "--report", "--out", str(tmp_path / "o"))
+    assert (done.code, done.err) == (0, "")
+    numbers = json.loads((tmp_path / "o" / "report" / "metrics.json").read_text())
+    assert "bayes" not in numbers["splits"]["test"]["systems"]
+    assert numbers["splits"]["test"]["people"]["after"] == {}
+    assert "Bayes" not in numbers["headline"]
+
+
+def test_aliases_may_be_json_text_and_odd_ones_are_named(tmp_path: Path) -> None:
+    text = "<think>a</think><answer>glee</answer><analysis>b</analysis><confidence>0.9</confidence>"
+    file = written(
+        tmp_path / "c.jsonl", row(1, text, aliases='{"glee": "joy"}'), row(2, text, aliases={"glee": "joy"}),
+        row(3, aliases=["glee"]),
+    )  # fmt: skip
+    found = score(read_saved(file), form="rlcr", resamples=0)
+    assert [each.correct for each in found.scored] == [1.0, 1.0, 1.0]
+    assert found.saved.oddities == {"rows whose aliases are no mapping of spellings to labels (left out)": 1}
+    told = score(read_saved(file), form="emocaliber", resamples=0).notes  # tries other formats on the same rows
+    assert any("try --format rlcr" in note for note in told)
 
 
 def test_a_report_of_completions_does_not_speak_of_training(tmp_path: Path, cli: Callable[..., Any]) -> None:

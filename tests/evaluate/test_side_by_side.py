@@ -73,3 +73,10 @@ def test_evaluations_without_common_rows_are_one_clear_line(tmp_path: Path) -> N
     one, two = evaluation(tmp_path / "x", splits=("a",)), evaluation(tmp_path / "y", splits=("b",))
     with pytest.raises(UserError, match="these evaluations share no rows; evaluate them on the same data and splits"):
         compare_runs([one, two], tmp_path / "out", resamples=10)
+
+
+def test_the_bound_is_left_out_where_a_label_judged_one_of_them(tmp_path: Path) -> None:
+    one, two = evaluation(tmp_path / "x", 0, splits=("a",)), evaluation(tmp_path / "y", 1, splits=("a",))
+    rewrite(two, lambda row: {**row, "correct": float(row["answer"] == row["label"])})
+    found = compare_runs([one, two], tmp_path / "out", resamples=50)
+    assert list(found["splits"]["a"]["systems"]) == ["x", "y"]

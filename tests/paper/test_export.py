@@ -10,7 +10,7 @@ from PIL import Image
 from emocal_rl import recipe as recipes
 from emocal_rl.adapters.targets import target_of
 from emocal_rl.data import load
-from emocal_rl.export import reward_file, settings
+from emocal_rl.export import _notes, reward_file, settings
 from emocal_rl.preflight import reward_of
 from emocal_rl.rewards import Reply
 from emocal_rl.rewards.graders import judge
@@ -129,6 +129,23 @@ def test_nothing_is_written_over(cli, tmp_path):
     (tmp_path / "notes").write_text("mine")
     done = cli("export", "verl", "--recipe", "grpo_brier", "--out", str(tmp_path), *SMALL)
     assert done.err == f"error: {tmp_path} exists and is not empty; choose another --out\n"
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    (["target=votes"], []),
+    (["target=annotator"], ["note: target annotator became votes: the same mean, without the noise of drawing"]),
+    (["target=leave_one_annotator_out"],
+     ["note: target leave_one_annotator_out became votes: the same mean, without the noise of drawing"]),
+    (["target=votes", "trainer.scale_rewards=batch"],
+     ["note: trainer.scale_rewards=batch became algorithm.norm_adv_by_std_in_grpo=False, which divides by nothing: "
+      "verl knows the deviation of a group, not that of a batch"]),
+    (["target=votes", "trainer.scale_rewards=group"], []),
+])  # fmt: skip
+def test_what_becomes_something_else_is_said(options, said, tmp_path):
+    made = recipes.load("grpo_brier", options)
+    assert [note for note in _notes(made) if "became" in note] == said
+    assert dict(settings(made, tmp_path, gpus=1))["algorithm.norm_adv_by_std_in_grpo"] is ("group" in options[-1])
+    assert "grader='votes'" in reward_file(made)
 
 
 def test_a_judge_s_answers_are_graded_by_the_judge(cli, tmp_path):

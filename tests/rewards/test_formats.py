@@ -283,6 +283,23 @@ def test_a_written_distribution_sums_to_one():
     assert "negative: 0.34, positive: 0.33, neutral: 0.33" in text
 
 
+def test_very_many_zeros_are_no_distribution():
+    """200 labels may be off by .0051 each, which is more than 1."""
+    labels = [f"label {i}" for i in range(200)]
+    text = f"<think>x</think><distribution>{', '.join(f'{name}: 0' for name in labels)}</distribution>"
+    assert FORMATS["distribution"].read(text, labels).fault == "not_a_distribution"
+
+
+@pytest.mark.parametrize(("text", "answer", "confidence"), [
+    ('{"answer": "answer", "confidence": 0.8}', "answer", "0.8"),
+    ('{"confidence" : "confidence", "answer":"joy"}', "joy", "confidence"),
+    ('"answer": {"answer"\n: "a: b", "confidence": 1}', "a: b", "1"),
+])  # fmt: skip
+def test_spans_of_values_that_look_like_keys(text, answer, confidence):
+    reply = FORMATS["json"].read(text)
+    assert (text[slice(*reply.answer_span)], text[slice(*reply.confidence_span)]) == (answer, confidence)
+
+
 # Matching
 
 
@@ -293,6 +310,21 @@ def test_a_written_distribution_sums_to_one():
     ("very happy", ["very-happy", "sad"], "very-happy"),
     ("-1", ["-1", "+1"], "-1"),
     ("1", ["-1", "+1"], None),
+    ("-1.", ["-1", "0", "1"], "-1"),
+    ("1.", ["-1", "0", "1"], "1"),
+    ("**-1**.", ["-1", "0", "1"], "-1"),
+    ("c++", ["C", "C++"], "C++"),
+    ("C.", ["C", "C++"], "C"),
+    ("A-.", ["A", "A+", "A-"], "A-"),
+    ("(a+)", ["A", "A+", "A-"], "A+"),
+    ("A-", ["A", "A+"], None),
+    ("1", ["-1", "0"], None),
+    ("-1", ["1", "2"], None),
+    ("\u22121", ["-1", "0"], "-1"),
+    ("-5", ["5"], None),
+    ("+5", ["5"], "5"),
+    ("5-10.", ["5-10", "10-20"], "5-10"),
+    ("covid 19", ["covid-19", "flu"], "covid-19"),
     ("STRASSE", ["straße"], "straße"),
     ("", LABELS, None),
 ])  # fmt: skip
@@ -304,6 +336,12 @@ def test_aliases_lead_to_candidates_only():
     aliases = {"cheerfulness": "cheerfullness", "glee": "delight"}
     assert match("Cheerfulness", ["cheerfullness"], aliases) == "cheerfullness"
     assert match("glee", ["cheerfullness"], aliases) is None
+    signed = {"minus one": "-1", "-1.0": "-1", "1.0": "1"}
+    assert [match(said, ["-1", "0", "1"], signed) for said in ("Minus one.", "-1.0", "1.0")] == ["-1", "-1", "1"]
+
+
+def test_many_marks_around_an_answer_take_no_time():
+    assert match("-1" + "." * 100_000, ["-1", "1"]) is None
 
 
 # Writing

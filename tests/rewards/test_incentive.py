@@ -8,7 +8,7 @@ import pytest
 from emocal_rl.errors import UserError
 from emocal_rl.rewards import RULES, Reward, judge
 from emocal_rl.rewards.group_targets import group_mean, leave_one_out, mixed, outcome
-from emocal_rl.rewards.incentive import BELIEFS, Group, safe_weight, scaled
+from emocal_rl.rewards.incentive import BELIEFS, Group, describe, safe_weight, scaled
 from emocal_rl.rewards.incentive.advantage import expectation, outcomes
 
 GRID = np.arange(1, 100) / 100
@@ -58,10 +58,45 @@ def test_a_hackable_weight_is_refused_and_the_safe_one_is_accepted():
     assert verdict.hack_threshold == pytest.approx(0.849, abs=0.005)
     assert verdict.slope_threshold == pytest.approx(1 / (1 + math.exp(0.5)), abs=0.006)
     assert "on a question where the model is right less often than 84%" in problem(verdict)
-    assert "by 0.109 or less, or the weight of correct by 9.19 or more" in problem(verdict)
+    # .10880 and 9.1912, rounded to the side that is safe
+    assert "by 0.108 or less, or the weight of correct by 9.2 or more" in problem(verdict)
     assert judge(reward({"correct": 1, "log": {"weight": 2 * 0.1088, "eps": 0.01}})).sound
     assert judge(reward({"correct": 9.191, "log": {"weight": 2, "eps": 0.01}})).sound
     assert not judge(reward({"correct": 9.18, "log": {"weight": 2, "eps": 0.01}})).sound
+
+
+@pytest.mark.parametrize("weight", [0.752, 0.7517, 0.9, 1.7])
+def test_following_the_advice_is_accepted(weight):
+    """Weights are safe up to .75156 here: .752 by 1, as three digits round to, is refused again."""
+    said = problem(judge(reward({"correct": 1, "log_affine": weight})))
+    factor, inverse = (float(said.partition(words)[2].split()[0]) for words in ("terms by ", "weight of correct by "))
+    assert judge(reward({"correct": 1, "log_affine": weight * factor})).sound
+    assert judge(reward({"correct": inverse, "log_affine": weight})).sound
+    assert weight * factor > 0.75156 * 0.99
+    assert f"safe up to {factor:g} times" in "\n".join(describe(judge(reward({"correct": 1, "log_affine": weight}))))
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ({"brier": 1}, "10% -> 10%, 30% -> 30%, 50% -> 50%, 70% -> 70%, 90% -> 90%"),
+        ({}, "10% -> any, 30% -> any, 50% -> any, 70% -> any, 90% -> any"),
+        # at 50% a right answer's .5 and a wrong one's -.5 cancel, as if nothing was staked
+        ({"threshold": 1}, "10% -> any below 50%, 30% -> any below 50%, 50% -> any, 70% -> any from 50%, "
+                           "90% -> any from 50%"),
+        ({"a": {"use": "threshold", "at": 0.2}, "b": {"use": "threshold", "at": 0.6}},
+         "10% -> any below 20%, 30% -> any from 20% to below 60%, 50% -> any from 20% to below 60%, "
+         "70% -> any from 60%, 90% -> any from 60%"),
+    ],
+)  # fmt: skip
+def test_every_best_paid_confidence_is_said(rule, said):
+    verdict = judge(reward({"correct": 1, **rule}))
+    assert f"a model that is this sure is paid most for saying: {said}" in describe(verdict)
+    assert verdict.elicited == {p: p for p in BELIEFS}  # the most honest of them
+
+
+def test_a_rank_has_no_ties_to_speak_of():
+    assert judge(reward({"correct": 1}), "rank").tied == {}
 
 
 def test_a_rule_without_correctness_is_refused():

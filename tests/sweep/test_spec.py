@@ -1,6 +1,8 @@
 """The sweep file: what it becomes, and what is said about mistakes."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,6 +11,7 @@ from emocal_rl.errors import UserError
 from emocal_rl.recipe_source import summary
 from emocal_rl.rewards.presets import PRESETS, preset
 from emocal_rl.sweep import spec
+from emocal_rl.verbs_sweep import first_sentence, listing
 
 
 def written(folder: Path, text: str) -> str:
@@ -114,3 +117,26 @@ def test_unsound_variants_of_the_ablation_are_those_that_need_leave() -> None:
     for point in spec.load("reward_ablation", seeds=[0]).points:
         stage = point.recipe.stages[-1]
         assert stage.allow_unsound == (not preflight.verdict_of(stage).sound), point.variant
+
+
+def test_lists_show_whole_sentences(tmp_path: Path, cli: Callable[..., Any]) -> None:
+    told = "ppo_brier: as grpo_brier, by PPO (0.5 of\n# it): what is paid.  And more.\n#   emocal-rl train\n# Other."
+    path = tmp_path / "ppo_brier.yaml"
+    for header in (told, told.replace("  And more.", "")):
+        path.write_text(f"# {header}\nname: x\n")
+        assert first_sentence(path) == "as grpo_brier, by PPO (0.5 of it): what is paid."
+    path.write_text("# ppo_brier: no end\n#   emocal-rl train.\n")
+    assert first_sentence(path) == "no end"
+    assert all(line.endswith((".", "?")) for verb in ("sweep", "recipes") for line in cli(verb).out.splitlines())
+
+
+def test_lists_are_wrapped_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = spec.packaged()
+    assert len(listing(shipped)) == len(shipped)  # a line each where it is piped
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "70")
+    lines = listing(shipped)
+    assert len(lines) > len(shipped)
+    assert max(map(len, lines)) <= 70
+    wide = max(map(len, shipped)) + 2
+    assert all(line.startswith(" " * wide) or line.split()[0] in shipped for line in lines)

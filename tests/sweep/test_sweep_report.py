@@ -12,6 +12,8 @@ import pytest
 from synthetic import write_run
 
 from emocal_rl import recipe as recipes
+from emocal_rl.errors import UserError
+from emocal_rl.evaluate.comparison import comparison_lines
 from emocal_rl.evaluate.contrasts import crossing, holm
 from emocal_rl.sweep.advice import advice
 from emocal_rl.sweep.evidence import _median, curve, reached, rollouts, threshold
@@ -171,3 +173,59 @@ def test_flagged_variants_keep_the_order_of_the_sweep() -> None:
     flags: dict[str, dict[str, int]] = {"base": {}, **{name: {"giving_up": 1} for name in names}}
     lines = [line for line in advice(split, "base", flags) if line.startswith("Better than base")]
     assert [line.partition("flagged: ")[2].split()[0] for line in lines] == names
+
+
+def test_a_sweep_without_a_stage_before_compares_what_was_trained(tmp_path: Path) -> None:
+    """As the packaged recipe `rlcr`: one stage from a pretrained model, so nothing is known of before."""
+    gains = {"base": 0.0, "good": 1.0}
+    plan = Plan("demo", "base", [Point(v, s, RECIPE.model_copy(update={"seed": s})) for v in gains for s in range(3)])
+    done = {
+        p.name: write_run(tmp_path / p.name, seed=p.seed, rows=120, gain=gains[p.variant], stages=("grpo_brier",),
+                          splits=("validation", "unseen_style"))
+        for p in plan.points
+    }  # fmt: skip
+    numbers = write_report(plan, done, tmp_path / "out", resamples=200)
+    split = numbers["splits"]["unseen_style"]
+    assert split["references"] == {}
+    brier = split["variants"]["good"]["contrast"]["brier"]
+    assert (brier["better"], brier["better_runs"], brier["paired"]) == (True, 3, True)
+    after = {name: variant["after"]["brier"]["value"] for name, variant in split["variants"].items()}
+    assert brier["value"] == pytest.approx(after["good"] - after["base"])
+    assert numbers["advice"][0].startswith("Train with good: on unseen styles its Brier score is 0.")
+    rows = list(csv.DictReader((tmp_path / "out" / "points.csv").read_text().splitlines()))
+    assert {row["brier_before"] for row in rows} == {""}
+    assert np.mean([float(row["brier_after"]) for row in rows[3:]]) == pytest.approx(after["good"])
+    assert "These runs have no stage before the trained one" in (tmp_path / "out" / "report.html").read_text()
+    compared = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert compared["headline"].startswith("base, 3 runs: Brier 0.")
+    page = (tmp_path / "out" / "comparison.html").read_text()
+    assert "→" not in page
+    assert "Circles: runs after training." in page
+    assert report_lines(numbers)[-1].startswith("good ")
+    assert any("base" in line for line in comparison_lines(compared))
+
+
+def test_runs_without_a_stage_before_still_need_shared_rows(tmp_path: Path) -> None:
+    plan = Plan("demo", "a", [Point(v, 0, RECIPE) for v in "ab"])
+    done = {
+        p.name: write_run(tmp_path / p.name, rows=9, stages=("grpo_brier",), splits=(p.variant,)) for p in plan.points
+    }
+    with pytest.raises(UserError, match="these runs share no evaluated rows; evaluate them on the same splits"):
+        write_report(plan, done, tmp_path / "out", resamples=20)
+
+
+@pytest.mark.parametrize("lost", ["ab", "b"])
+def test_a_variant_that_cannot_be_read_costs_no_report(tmp_path: Path, lost: str) -> None:
+    plan = Plan("demo", "a", [Point(v, s, RECIPE.model_copy(update={"seed": s})) for v in "ab" for s in range(2)])
+    done = {
+        p.name: write_run(tmp_path / p.name, seed=p.seed, rows=30, stages=("grpo_brier",), splits=("unseen_style",),
+                          fault_rate=float(p.variant in lost))
+        for p in plan.points
+    }  # fmt: skip
+    numbers = write_report(plan, done, tmp_path / "out", resamples=50)
+    split = numbers["splits"]["unseen_style"]
+    assert split["front"] == [name for name in "ab" if name not in lost]
+    assert split["variants"]["b"]["after"]["brier"]["value"] is None
+    assert split["variants"]["b"]["flags"] == {"unreadable": 2}
+    assert numbers["advice"][0].startswith("Keep a: ")
+    assert report_lines(numbers)

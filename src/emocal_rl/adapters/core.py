@@ -19,6 +19,10 @@ from emocal_rl.rewards.scoring import lowest_terms
 from emocal_rl.suggest import did_you_mean
 
 COMPONENTS = ("parse_ok", "graded", "correct", "confidence", "total")
+ALONE = (
+    "compares a reply with the others to its prompt, and no two of these replies have the same prompt: sample two or "
+    "more a prompt, and score them in one call"
+)
 _log = logging.getLogger("emocal_rl")
 _said: set[str] = set()
 _MOST_SAID = 20
@@ -45,7 +49,8 @@ class Scorer:
     scale: "unit" pays (total - worst) / (best - worst), in [0, 1], higher is better; "raw" pays the total.
     Components: parse_ok (0 for an unreadable reply and for a failure), graded (0 when the row holds nothing to grade
     with), correct, confidence (0 where none is stated), total (before scaling), and each term.
-    What cannot be read, graded or computed gets the floor. strict: what cannot be graded or computed raises instead.
+    What cannot be read, graded or computed gets the floor, and why is logged once. strict: what cannot be graded or
+    computed raises instead.
 
     >>> scorer = Scorer(Reward({"correct": 1.0, "brier": 1.0}, format="digits", grader="label"))
     >>> good, bad = scorer(["Answer: yes\\nConfidence: 10", "no idea"], [Row(truth="yes"), Row(truth="yes")])
@@ -73,7 +78,13 @@ class Scorer:
     def __call__(
         self, completions: Sequence[Any], rows: Sequence[Row], groups: Sequence[Hashable] | None = None
     ) -> list[Outcome]:
-        """One Outcome for each completion (text or chat messages). groups: as in `Reward`."""
+        """One Outcome for each completion (text or chat messages). groups: as in `Reward`.
+
+        Where a term has a group target and no two completions share a group, all get the floor.
+        """
+        if groups and self.reward.needs_groups and len(set(groups)) == len(groups):
+            self._report(UserError(f"reward '{self.reward.__name__}' {ALONE}"))
+            return [self._outcome(None) for _ in completions]
         taken = [self._take(completion, row) for completion, row in zip(completions, rows, strict=True)]
         good = [i for i, one in enumerate(taken) if one is not None]
         scored = self._score([one for one in taken if one], None if groups is None else [groups[i] for i in good])

@@ -23,7 +23,8 @@ class TrlFunction(Adapter):
     """A reward function for configurations and command lines: mapped onto [0, 1], never None, never raises.
 
     The data set's columns are the target. All rewards log the calibration of the batch, and the numbers of each
-    completion into the completions table, where the trainer has room for them.
+    completion into the completions table, where the trainer has room for them. Completions to equal prompts, pictures
+    included, are the groups of a group target; where each prompt has one only, all get the floor, which is logged.
 
     >>> TrlFunction(Reward({"correct": 1.0, "brier": 1.0}, format="rlcr", grader="label"))(
     ...     prompts=["?"], completions=["no tags"], completion_ids=[[1]], label=["positive"]
@@ -63,17 +64,16 @@ def __getattr__(name: str) -> TrlFunction:
 class TrlReward:
     """A Reward of your own as it is, for GRPOTrainer and RLOOTrainer: raw totals, and mistakes in the data raise.
 
-    The data set's columns `candidates`, `votes`, `label` (those the grader needs) and `aliases` make the target.  The
-    calibration of the batch is logged as `train/...`; it is never part of the reward. Where none of the first replies
-    can be read, a warning says so, with one of them.
+    The data set's columns make the target, all but prompts, pictures and completions: `candidates`, `votes`, `label`,
+    `aliases`, `taxonomy`, and what a grader of your own looks for. The calibration of the batch is logged as
+    `train/...`; it is never part of the reward. Where none of the first replies can be read, a warning says so, with
+    one of them.
 
     Examples:
         >>> reward = TrlReward(Reward({"correct": 1.0, "brier": 1.0}, format="emocaliber", grader="label"))
         >>> reward(completions=["no tags"], candidates=[["negative", "positive"]], label=["positive"])
         [-1.0]
     """
-
-    COLUMNS = ("candidates", "votes", "label", "aliases", "judge")
 
     def __init__(
         self, reward: Reward, annotator_seed: int | None = None, *, held_out: bool = False, generations: int = 1
@@ -102,13 +102,7 @@ class TrlReward:
         **columns: Any,
     ) -> list[float | None]:
         """Totals, one for each completion; None (left out by TRL) where the row cannot be graded."""
-        present = [name for name in self.COLUMNS if columns.get(name) is not None]
-        rows = zip(*(columns[name] for name in present), strict=True)
-        # a row without a label is one that cannot be graded; any other None is Arrow's, for a column of other rows
-        targets = [
-            {key: value for key, value in zip(present, row, strict=True) if value is not None or key == "label"}
-            for row in rows
-        ]
+        targets = _targets(columns, len(completions))
         if self.annotator_seed is not None:
             step = 0 if trainer_state is None else trainer_state.global_step
             names = columns.get("id") or range(len(targets))
@@ -142,6 +136,18 @@ class TrlReward:
                 f"{self.generations}; make a process's batch a multiple of num_generations, which is at least 2"
             )
         return [index // self.generations for index in range(count)]
+
+
+_NO_TARGET = ("prompt", "prompts", "image", "images", "completion", "completion_ids")
+
+
+def _targets(columns: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
+    """The rows of the columns, without those that hold no target.
+
+    A row without a label is one that cannot be graded; any other None is Arrow's, for a column of other rows.
+    """
+    rows = rows_of({name: column for name, column in columns.items() if name not in _NO_TARGET}, count)
+    return [{key: value for key, value in row.fields.items() if value is not None or key == "label"} for row in rows]
 
 
 def drawn_label(candidates: Sequence[str], votes: Sequence[float], random: np.random.Generator) -> str:

@@ -27,8 +27,9 @@ def compare_runs(
     Runs whose recipes differ only in their seed are pooled: the interval covers both which rows and which seeds were
     drawn. Recipes that differ otherwise are variants, named by what differs (or by `labels`, one a run) and contrasted
     with the first. Where one has no stage before to compare with (an evaluation), the final stages are compared instead
-    (`side_by_side`). Raises
-    UserError for fewer than two runs, or when no split has before-and-after records of the same rows in all of them.
+    (`side_by_side`); with `labels` they are pooled and contrasted all the same, and only what training changed is
+    missing. Raises UserError for fewer than two runs, or when no split has records of the same rows in all of them,
+    before and after where there is a before.
     """
     runs = entries(run_dirs, labels)
     count = resamples_of(runs) if resamples is None else resamples
@@ -37,9 +38,8 @@ def compare_runs(
     splits = [s for s in runs[0].files.splits if all(s != e.files.fit_split for e in runs)]
     results = {s: r for s in splits if (r := split_result(runs, s, count)) is not None}
     if not results:
-        raise UserError(
-            "these runs share no evaluated rows with a stage before and after; evaluate them on the same splits"
-        )
+        stages = " with a stage before and after" if any(e.files.before for e in runs) else ""
+        raise UserError(f"these runs share no evaluated rows{stages}; evaluate them on the same splits")
     numbers = _numbers(runs, {s: n for s, (_, n) in results.items()}, count)
     drawn = {s: dumbbells(m, n["label"], output / "figures" / f"comparison_{file_name(s)}.png")
              for s, (m, n) in results.items()}  # fmt: skip
@@ -60,9 +60,13 @@ def _numbers(runs: Sequence[Entry], splits: Mapping[str, Any], resamples: int) -
 
 
 def _moved(name: str, variant: Mapping[str, Any], where: str) -> str:
-    d, runs = variant["after minus before"]["brier"], len(variant["runs"])
-    start = f"{name}, {runs} {'run' if runs == 1 else 'runs'}: Brier {number(variant['before']['brier']['value'])} → "
-    start += f"{number(variant['after']['brier']['value'])} on {where} (pooled difference {_difference(d)}, "
+    runs, after = len(variant["runs"]), variant["after"]["brier"]
+    start = f"{name}, {runs} {'run' if runs == 1 else 'runs'}: Brier "
+    if "before" not in variant:
+        return f"{start}{number(after['value'])} {between(after['low'], after['high'])}".strip() + f" on {where}."
+    d = variant["after minus before"]["brier"]
+    start += f"{number(variant['before']['brier']['value'])} → {number(after['value'])} on {where} "
+    start += f"(pooled difference {_difference(d)}, "
     start += f"better in {d['better_runs']} of {runs})"
     closed = variant["bayes_gap_closed"]
     if closed["value"] is not None and d["better"]:
@@ -132,7 +136,9 @@ def _method(numbers: Mapping[str, Any]) -> str:
 def _section(name: str, split: Mapping[str, Any], picture: bytes) -> str:
     title = f"{split['label'].capitalize()}: {split['rows']} rows in {split['clusters']} clusters"
     findings = "".join(f"<li>{headline(s)}</li>" for s in split["findings"])
-    caption = "One line per run: from before (square) to after (circle). Diamonds: mean over the runs of a variant."
+    change = any("before" in variant for variant in split["variants"].values())
+    caption = "One line per run: from before (square) to after (circle)." if change else "Circles: runs after training."
+    caption += " Diamonds: mean over the runs of a variant."
     return (
         f'<h2>{text(title)}</h2>{figure(picture, caption)}<ul class="findings">{findings}</ul>'
         f"<h3>Pooled over runs</h3>{_pooled_table(split)}"
@@ -144,8 +150,9 @@ def _pooled_table(split: Mapping[str, Any]) -> str:
     rows = []
     for name, variant in split["variants"].items():
         closed = variant["bayes_gap_closed"]
-        cells = "".join(_change(m, variant["before"][m]["value"], variant["after"][m]["value"],
-                                variant["after minus before"][m]) for m in TABLE)  # fmt: skip
+        changes = variant.get("after minus before", {})
+        cells = "".join(_change(m, variant["before"][m]["value"], variant["after"][m]["value"], changes[m])
+                        if m in changes else _alone(m, variant["after"][m]) for m in TABLE)  # fmt: skip
         runs = f"<small>{len(variant['runs'])} runs</small>"
         rows.append(f"<tr><td><b>{_breakable(name)}</b>{runs}</td>{cells}{_closed(closed)}</tr>")
     return table(["variant", *(LABELS[m] for m in TABLE), "gap closed"], rows, "score")
@@ -160,7 +167,8 @@ def _run_table(split: Mapping[str, Any]) -> str:
     rows = []
     for name, run in split["runs"].items():
         found = run["differences"]
-        cells = "".join(_change(m, found[m]["first"], found[m]["second"], found[m]) for m in TABLE)
+        cells = "".join(_change(m, found[m]["first"], found[m]["second"], found[m])
+                        if m in found else _alone(m, {"value": run["after"][m]}) for m in TABLE)  # fmt: skip
         rows.append(f"<tr><td>{text(name)}</td>{cells}{_closed(run['bayes_gap_closed'])}</tr>")
     return table(["run", *(LABELS[m] for m in TABLE), "gap closed"], rows, "score")
 
@@ -180,6 +188,12 @@ def _change(metric: str, first: float | None, second: float | None, d: Mapping[s
     return f"<td>{shown(metric, first)} → <b>{shown(metric, second)}</b>{line}{word}</td>"
 
 
+def _alone(metric: str, found: Mapping[str, Any]) -> str:
+    """After training, where there is no before."""
+    limits = spread(metric, found.get("low"), found.get("high"))
+    return f'<td><b>{shown(metric, found["value"])}</b><span class="d">{limits}</span></td>'
+
+
 def comparison_lines(numbers: Mapping[str, Any]) -> list[str]:
     """The comparison for the terminal: the headline, then per split and variant the pooled change of each metric."""
     if numbers.get("kind") == "evaluations":
@@ -192,6 +206,6 @@ def comparison_lines(numbers: Mapping[str, Any]) -> list[str]:
     wide = max(len(label) for label, _ in rows) + 2
     lines = [numbers["headline"], " " * wide + "".join(f"{LABELS[n].rstrip(' ↑↓').strip():>18}" for n in TABLE)]
     for label, v in rows:
-        cells = (f"{shown(n, v['before'][n]['value'])} → {shown(n, v['after'][n]['value'])}" for n in TABLE)
+        cells = (" → ".join(shown(n, v[s][n]["value"]) for s in ("before", "after") if s in v) for n in TABLE)
         lines.append(f"{label:<{wide}}" + "".join(f"{cell:>18}" for cell in cells))
     return lines

@@ -22,7 +22,7 @@ PANELS = (
 
 
 def dumbbells(runs: Sequence[Measured], label: str, path: Path) -> bytes:
-    """One line a run, from before to after, in Brier score, over-confidence and AUROC."""
+    """One line a run, from before (where there is one) to after, in Brier score, over-confidence and AUROC."""
     groups = group(runs)
     count = len(runs) + 2 * len(groups)
     with style():
@@ -31,7 +31,8 @@ def dumbbells(runs: Sequence[Measured], label: str, path: Path) -> bytes:
         axes = drawing.subplots(1, len(PANELS), sharey=True)
         numbers = {metric: _panel(ax, groups, metric, title) for ax, (metric, title) in zip(axes, PANELS, strict=True)}
         axes[0].set_title(f"{label.capitalize()}\n{PANELS[0][1]}", fontsize=9.5, fontweight="normal")
-        drawing.legend(handles=_legend(), loc="outside upper left", ncols=5)
+        shown = _legend()[0 if any("before" in run.values for run in runs) else 1 :]
+        drawing.legend(handles=shown, loc="outside upper left", ncols=5)
         return save(drawing, path, numbers)
 
 
@@ -40,13 +41,13 @@ def _panel(ax: Axes, groups: Mapping[str, Sequence[Measured]], metric: str, titl
     numbers: dict[str, Any] = {}
     y = 0.0
     for variant, runs in groups.items():
-        mean = [float(np.mean([m.values[s][metric] for m in runs])) for s in ("before", "after")]
+        mean = np.mean([_ends(run, metric) for run in runs], axis=0).tolist()
         _dumbbell(ax, y, mean[0], mean[1], size=9, marker="D")
         ticks.append((y, variant))
         numbers[variant] = {"before": mean[0], "after": mean[1], "runs": {}}
         for run in runs:
             y -= 1
-            values = [run.values[s][metric] for s in ("before", "after")]
+            values = _ends(run, metric)
             _dumbbell(ax, y, values[0], values[1], size=5.5, marker="")
             ticks.append((y, run.entry.name))
             numbers[variant]["runs"][run.entry.name] = values
@@ -59,6 +60,11 @@ def _panel(ax: Axes, groups: Mapping[str, Sequence[Measured]], metric: str, titl
     ax.spines["left"].set_visible(False)
     grid(ax, "x")
     return numbers
+
+
+def _ends(run: Measured, metric: str) -> list[float]:
+    """Before and after; NaN, which is not drawn, where there is no before."""
+    return [run.values[system][metric] if system in run.values else float("nan") for system in ("before", "after")]
 
 
 def _dumbbell(ax: Axes, y: float, before: float, after: float, size: float, marker: str) -> None:
@@ -94,14 +100,16 @@ def pareto(split: Mapping[str, Any], best: Sequence[str], path: Path) -> bytes:
     split: of the comparison's numbers. best: the variants that no other one beats in both.
     """
     variants = {name: [v["after"][m]["value"] for m in ("accuracy", "brier")] for name, v in split["variants"].items()}
-    runs = {name: [split["runs"][r]["differences"] for r in v["runs"]] for name, v in split["variants"].items()}
+    runs = {name: [split["runs"][r]["after"] for r in v["runs"]] for name, v in split["variants"].items()}
     with style():
         drawing = sheet(8.6, 5.6)
         ax = drawing.subplots()
         for name, (accuracy, brier) in variants.items():
+            if brier is None:  # nothing could be read, or no confidence is stated
+                continue
             colour = AFTER if name in best else MUTED
-            dots = [(d["accuracy"]["second"], d["brier"]["second"]) for d in runs[name]]
-            ax.plot(*zip(*dots, strict=True), "o", color=colour, markersize=3.5, alpha=0.45, zorder=2)
+            dots = [(run["accuracy"], run["brier"]) for run in runs[name]]
+            ax.plot(*np.array(dots, np.float64).T, "o", color=colour, markersize=3.5, alpha=0.45, zorder=2)
             ax.plot(accuracy, brier, "D", color=colour, markersize=8, markeredgecolor=PAPER, zorder=4)
             ax.annotate(name, (accuracy, brier), (6, 5), textcoords="offset points", fontsize=8.5, zorder=5)
         front = sorted(variants[name] for name in best)

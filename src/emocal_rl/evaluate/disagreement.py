@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from emocal_rl.evaluate.bounds import annotator
-from emocal_rl.evaluate.records import Records
+from emocal_rl.evaluate.records import Records, judging_votes
 
 
 def apart(confidence: ArrayLike, share: ArrayLike) -> dict[str, float]:
@@ -49,9 +49,9 @@ def left_out(votes: Sequence[Sequence[float]]) -> dict[str, float]:
 
 
 def of_records(records: Records) -> dict[str, Any]:
-    """Both, of the readable replies of a stage on a split; empty where people did not vote or nothing is stated."""
+    """Both, of the readable replies of a stage on a split; empty where no votes judged them or nothing is stated."""
     rows = [row for row in records.rows if row.confidence is not None and len(row.votes) > 1 and sum(row.votes) >= 2]
-    if not rows or records.votes is None:
+    if not rows or judging_votes(records) is None:
         return {}
     found = apart([row.confidence or 0.0 for row in rows], [row.correct for row in rows])
     return found | {"annotator": left_out([row.votes for row in rows])}

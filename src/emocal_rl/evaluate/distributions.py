@@ -18,7 +18,7 @@ from emocal_rl.evaluate.labels import PROPER, row_scores
 from emocal_rl.evaluate.measure import Direction, Metric
 from emocal_rl.evaluate.records import Records
 from emocal_rl.rewards.formats.matching import match
-from emocal_rl.rewards.targets import shares_of
+from emocal_rl.rewards.targets import aliases_of, shares_of
 
 DEFINITIONS: dict[str, tuple[str, Direction]] = {
     "multiclass_brier": ("multi-class brier/summed over labels, expected over annotators", "lower"),
@@ -58,7 +58,7 @@ def truth_of(target: Mapping[str, Any]) -> dict[str, float] | None:
     if target.get("votes"):
         return shares_of(target)
     names = [str(name) for name in target.get("candidates") or ()]
-    label = match(str(target.get("label")), names, target.get("aliases")) if names else None
+    label = match(str(target.get("label")), names, aliases_of(target)) if names else None
     return {name: float(name == label) for name in names} if label else None
 
 

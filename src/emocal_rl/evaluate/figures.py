@@ -143,7 +143,7 @@ def dots(ax: Axes, result: SplitResult, metric: str, title: str, labels: bool) -
             continue
         colour = COLOURS[system.kind]
         if found.low is not None and found.high is not None:
-            # The basic interval of an ECE need not contain the estimate; it corrects the estimate's upward bias.
+            # That of an ECE lies mostly below the dot: it is corrected for the upward bias of the estimate.
             ax.plot([found.low, found.high], [row, row], color=colour, linewidth=4, alpha=0.35, solid_capstyle="butt")
         if floor is not None and key != "bayes":
             ax.plot([floor.value], [row], marker="|", markersize=10, color=MUTED, linestyle="none")

@@ -12,6 +12,7 @@ report.html metrics.json figures/
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from emocal_rl import environment, files
 from emocal_rl import recipe as recipes
 from emocal_rl.data import DataSet
 from emocal_rl.data import load as load_data
+from emocal_rl.data.splits import STAGES, TRAIN
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate.checkpoint import Checkpoint, format_of
 from emocal_rl.evaluate.completions import complete_to, refuse_failure
@@ -36,12 +38,16 @@ from emocal_rl.rewards.formats import find_format
 
 FROM_THE_RUN = {"seed", "data", "evaluation"}
 NO_TRAINING = {"algorithm": "sft", "split": "none"}  # what a recipe must have although nothing is trained
+EMBEDDED = "emoji"  # the data that a recipe's defaults are for
 WRITTEN = (*NO_TRAINING, "name", "format", "seed", "model", "data", "evaluation")
 
 
 @dataclass(frozen=True)
 class Job:
-    """What to evaluate. ``recipe`` holds data, splits, limit, format, intervals and seed; ``out`` is the directory."""
+    """What to evaluate. ``recipe`` holds data, splits, limit, format, intervals and seed; ``out`` is the directory.
+
+    run: the run directory that the model is a stage of, where it is of one; order: the names of that run's stages.
+    """
 
     name: str
     recipe: recipes.Recipe
@@ -50,6 +56,8 @@ class Job:
     samples: int = 1
     token_readouts: bool = False
     command: Sequence[str] = field(default=())
+    run: Path | None = None
+    order: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if self.samples < 1 or (self.samples > 1 and not self.decoding.temperature):
@@ -69,7 +77,7 @@ def job_recipe(
 ) -> recipes.Recipe:
     """The recipe of an evaluation: of the run's own, where there is one, what bears on it, with what was asked for.
 
-    ``splits`` default to the recipe's, for other data to those of them it has, else to all it has.
+    ``splits`` default to the run's own where the data have them all, else to all that nothing is trained on.
     Raises UserError for data or splits that are not there.
     """
     base = checkpoint.recipe
@@ -82,11 +90,24 @@ def job_recipe(
     tree |= {} if seed is None else {"seed": seed}
     recipe = recipes.from_tree(tree)
     known = load_data(recipe.data).splits
-    chosen = list(splits or [s for s in recipe.evaluation.splits if s in known] or known)
+    own = recipe.evaluation.splits if base or recipe.data.name == EMBEDDED else ()
+    chosen = list(splits or _splits(own, list(known)))
     if unknown := [s for s in chosen if s not in known]:
         raise UserError(f"--split {', '.join(unknown)}: data {recipe.data.name} has {', '.join(known)}")
     tree["evaluation"]["splits"] = chosen
     return recipes.from_tree(tree)
+
+
+def _splits(own: Sequence[str], known: Sequence[str]) -> list[str]:
+    """The run's own splits where the data have them, else all but those to train on; what is fitted on comes first.
+
+    >>> _splits(["validation", "unseen_style"], ["train", "test", "validation"])
+    ['validation', 'test']
+    """
+    if own and set(own) <= set(known):
+        return list(own)
+    found = [split for split in known if split not in (TRAIN, *STAGES)] or list(known)
+    return sorted(found, key=lambda split: split != "validation")
 
 
 def run_job(job: Job, engine: Engine) -> dict[str, Any]:
@@ -180,12 +201,25 @@ def finish(job: Job, failed: Mapping[str, int], data: DataSet) -> None:
 def _write_info(job: Job, status: str, stage: str, more: Mapping[str, Any]) -> None:
     path = job.out / "run.json"
     before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    others = [each for each in before.get("stages", []) if each["name"] != job.name]  # evaluated here earlier
-    stages = [*others, {"name": job.name, "algorithm": "evaluation", "status": stage}]
+    stages = stages_with(job, before.get("stages", []), stage)
     info = {"command": list(job.command), "started": before.get("started", _now()), "ended": None, "status": status}
     info |= {"seed": job.recipe.seed, "decoding": asdict(job.decoding), "samples": job.samples, "stages": stages}
     info |= {"versions": environment.versions(), "git": environment.git_state(), "device": environment.device()}
     files.write_json(path, info | dict(more))
+
+
+def stages_with(job: Job, earlier: Sequence[Mapping[str, Any]], status: str) -> list[Mapping[str, Any]]:
+    """What was evaluated here earlier, then this; the stages of this run in its order, in whatever order they came.
+
+    A stage names its run relative to this directory, so that both may be moved; a model of no run has None.
+    """
+    run = None if job.run is None else os.path.relpath(job.run.resolve(), job.out.resolve())
+    own = {"name": job.name, "algorithm": "evaluation", "status": status, "run": run}
+    others = [each for each in earlier if each["name"] != job.name]
+    same = [each for each in others if run is not None and each.get("run") == run]
+    place = {name: number for number, name in enumerate(job.order)}
+    ordered = sorted([*same, own], key=lambda each: place.get(each["name"], len(place)))
+    return [*(each for each in others if each not in same), *ordered]
 
 
 def _now() -> str:

@@ -68,12 +68,13 @@ def _caption(analysis: Analysis) -> str:
     alone = analysis.before is None
     middle = "with the mean" if alone else "after (up) and before (down)"
     rivals = "the same answers" if alone else "the model before"
+    bound = any("bayes" in result.systems for result in analysis.tests)
     return (
         "Top: how often answers stated with a given confidence agree with people; on the diagonal the model means what "
         "it says. Marker area grows with the number of replies; bars are 95% intervals; grey is where a calibrated "
         f"model would fall. Middle: how often each confidence is stated, {middle}. Bottom: Brier score and ECE beside "
-        f"the rows they must beat: {rivals} with a constant base rate, and recalibrated post hoc. "
-        "The Bayes bound is an oracle that knows the votes."
+        f"the rows they must beat: {rivals} with a constant base rate, and recalibrated post hoc."
+        + (" The Bayes bound is an oracle that knows the votes." if bound else "")
     )
 
 

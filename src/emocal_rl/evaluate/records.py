@@ -14,6 +14,9 @@ import numpy as np
 
 from emocal_rl import files
 from emocal_rl.evaluate.cells import Ints, Sample, numbered
+from emocal_rl.rewards.formats.matching import match
+
+Votes = list[tuple[float, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,14 @@ class Record:
         return {"candidates": list(self.candidates), "label": self.label, **counted}
 
     @property
+    def share(self) -> float | None:
+        """The share of the votes for the answer, in [0, 1]; None without votes, or for no answer of the candidates."""
+        if not self.votes or len(self.votes) != len(self.candidates) or not sum(self.votes):
+            return None
+        name = match(self.answer or "", self.candidates)
+        return None if name is None else self.votes[self.candidates.index(name)] / sum(self.votes)
+
+    @property
     def brier(self) -> float | None:
         """Expected Brier score of this reply, in [0, 1]; lower is better."""
         if self.confidence is None:
@@ -57,6 +68,7 @@ class Record:
         return self.correct * (1 - self.confidence) ** 2 + (1 - self.correct) * self.confidence**2
 
 
+TOLERANCE = 1e-6  # by which a correctness that was written down may miss its share of the votes
 NOT_JSON = "lines that are not JSON objects"
 
 
@@ -95,10 +107,18 @@ class Records:
         return [r.task for r in self.rows]
 
     @cached_property
-    def votes(self) -> list[tuple[float, ...]] | None:
+    def votes(self) -> Votes | None:
         """Votes of each row, or None unless every row has them."""
         rows = [r.votes for r in self.rows]
         return rows if rows and all(len(v) > 1 and sum(v) > 0 for v in rows) else None
+
+    @cached_property
+    def judged_by_votes(self) -> bool:
+        """Is every readable answer as correct as the share of its votes? Not so where a label judged it, or a judge."""
+        shares = ((row.correct, row.share) for row in self.rows if row.fault is None)
+        return self.votes is not None and all(
+            share is None or abs(correct - share) <= TOLERANCE for correct, share in shares
+        )
 
     @property
     def states_confidence(self) -> bool:
@@ -115,6 +135,15 @@ class Records:
             return self
         by_id = {r.id: r for r in self.rows}
         return Records(tuple(by_id[i] for i in ids), self.oddities, self.path)
+
+
+def judging_votes(*sides: Records) -> Votes | None:
+    """The votes of the rows, where they judged the replies of all sides (the same rows in the same order); else None.
+
+    The bound of the votes, the gap to it and people's disagreement mean something only there: another grader can score
+    an answer higher than any share of the votes.
+    """
+    return sides[0].votes if all(side.judged_by_votes for side in sides) else None
 
 
 def read_records(path: Path) -> Records:

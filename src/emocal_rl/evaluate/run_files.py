@@ -22,6 +22,10 @@ SPLIT_LABELS = {
 """The embedded data's splits, in the order of a report, and their names in words."""
 
 
+NOT_TRAINED = ("score", "evaluation")
+"""What stands for an algorithm where saved completions were scored, or a model was evaluated."""
+
+
 def split_label(split: str) -> str:
     """A split's name in words.
 
@@ -50,11 +54,19 @@ class RunFiles:
 
     @property
     def before(self) -> str | None:
-        """The last stage before the final one whose replies state confidences."""
+        """The last stage of the same run before the final one whose replies state confidences."""
         if self.after is None:
             return None
         earlier = self.stages[: self.stages.index(self.after)]
-        return next((s for s in reversed(earlier) if self._states(s)), None)
+        return next((s for s in reversed(earlier) if self._states(s) and self._same_run(s, self.after)), None)
+
+    def _same_run(self, first: str, second: str) -> bool:
+        """Not always so of two models that were evaluated into one directory."""
+        listed = {each.get("name"): each for each in self.facts.get("stages", []) if isinstance(each, dict)}
+        one, two = (listed.get(stage, {}) for stage in (first, second))
+        if not {one.get("algorithm"), two.get("algorithm")} <= set(NOT_TRAINED):
+            return True
+        return one.get("run") is not None and one.get("run") == two.get("run")
 
     def _states(self, stage: str) -> bool:
         return any(r.states_confidence for (s, _), r in self.records.items() if s == stage)
@@ -63,7 +75,7 @@ class RunFiles:
     def trained(self) -> bool:
         """Whether anything was trained here; not so where a model was evaluated, or saved completions were scored."""
         stages = [each for each in self.facts.get("stages", []) if isinstance(each, dict)]
-        return not stages or any(each.get("algorithm") not in ("score", "evaluation") for each in stages)
+        return not stages or any(each.get("algorithm") not in NOT_TRAINED for each in stages)
 
     @cached_property
     def recipe(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from emocal_rl import files
 from emocal_rl.errors import UserError
 from emocal_rl.rewards.formats.matching import match
 from emocal_rl.rewards.formats.reply import Reply
-from emocal_rl.rewards.targets import shares_of
+from emocal_rl.rewards.targets import aliases_of, shares_of
 
 TEXTS = ("text", "completion", "response", "generations", "generation", "output", "model_output", "raw_response")
 LABELS = ("label", "ground_truth", "solution", "gold", "target")
@@ -35,6 +35,7 @@ REPEATED = "repeated ids (the last line counts)"
 UNGRADED = "rows without votes or label (cannot be graded; left out)"
 BAD_VOTES = "rows whose votes are no counts parallel to the candidates (cannot be graded; left out)"
 STRANGER = "labels that are none of their row's candidates (every answer there is wrong)"
+BAD_ALIASES = "rows whose aliases are no mapping of spellings to labels (left out)"
 MIXED = "different sets of candidates within one task (their numbers are pooled)"
 
 
@@ -158,8 +159,11 @@ def target_of(line: Mapping[str, Any], odd: Counter[str]) -> dict[str, Any] | No
     candidates = _first(line, CANDIDATES, list)
     if candidates is not None:
         target["candidates"] = [str(name) for name in candidates]
-    if isinstance(line.get("aliases"), Mapping):
-        target["aliases"] = line["aliases"]
+    try:
+        aliases = aliases_of(line)
+    except UserError:
+        aliases, odd[BAD_ALIASES] = None, odd[BAD_ALIASES] + 1
+    target |= {} if aliases is None else {"aliases": aliases}
     label = _first(line, LABELS, str)
     if label is not None:
         target["label"] = label

@@ -20,8 +20,11 @@ from emocal_rl.evaluate.saved import Saved, SavedRow
 from emocal_rl.evaluate.systems import diagnostics
 from emocal_rl.rewards import FORMATS, Reward, Scored
 from emocal_rl.rewards.formats import find_format
-from emocal_rl.rewards.graders.core import grade
-from emocal_rl.rewards.targets import candidates_of, shares_of
+from emocal_rl.rewards.formats.matching import match
+from emocal_rl.rewards.formats.reply import Reply
+from emocal_rl.rewards.graders.core import Grader, grade
+from emocal_rl.rewards.graders.labels import label
+from emocal_rl.rewards.targets import aliases_of, candidates_of, shares_of
 
 DEFAULT_TERMS: Mapping[str, Any] = {"correct": 1.0, "brier": 1.0}
 MOSTLY_UNREADABLE = 0.5
@@ -113,9 +116,22 @@ def score_rows(rows: Sequence[SavedRow], reward: Reward) -> list[Scored]:
     targets = [_with_label(row.target) for row in rows]
     replies = [row.reply or reward.read(row.text, target) for row, target in zip(rows, targets, strict=True)]
     states = reward.format.states
-    grades = [grade(reward.grader, reply, target, states) for reply, target in zip(replies, targets, strict=True)]
+    graders = (_grader(reward, target) for target in targets)
+    grades = [grade(*each, states) for each in zip(graders, replies, targets, strict=True)]
     groups = [(row.split, row.task, row.id) for row in rows]
     return reward.score(replies, grades, groups if reward.needs_groups else None)
+
+
+def _grader(reward: Reward, target: Mapping[str, Any]) -> Grader:
+    """The reward's; but a label that is none of the candidates, which it refuses, was counted and named in the file."""
+    names, wanted = candidates_of(target), target.get("label")
+    stranger = names and wanted is not None and match(str(wanted), names, aliases_of(target)) is None
+    return _wrong if stranger and reward.grader is label else reward.grader
+
+
+def _wrong(reply: Reply, target: Mapping[str, Any]) -> float:
+    """What every answer is where the label is none of the candidates."""
+    return 0.0
 
 
 def _with_label(target: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -204,7 +220,7 @@ def hints(rows: Sequence[SavedRow], scored: Sequence[Scored], reward: Reward) ->
 
 def _reads(form: str, row: SavedRow) -> bool:
     target = row.target
-    found = find_format(form).read(row.text or "", target.get("candidates"), target.get("aliases"))
+    found = find_format(form).read(row.text or "", target.get("candidates"), aliases_of(target))
     return found.fault is None
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from emocal_rl import environment, files
 from emocal_rl import recipe as recipes
+from emocal_rl.errors import UserError
 from emocal_rl.evaluate.cells import grouped
 from emocal_rl.evaluate.checkpoint import short_name
 from emocal_rl.evaluate.job import WRITTEN
@@ -17,6 +18,7 @@ from emocal_rl.evaluate.report import write_report
 from emocal_rl.evaluate.saved import SavedRow
 from emocal_rl.evaluate.score import Report, record_of
 from emocal_rl.rewards.targets import mapping_of
+from emocal_rl.run_info import read_info
 
 WHOLE = "all"
 
@@ -27,20 +29,41 @@ def report_scores(
     """Write ``report.html``, ``figures/`` and what they are drawn from into ``folder``; returns what it says.
 
     A section for every value of the column `split` (recalibration is fitted on "validation"); without that column one
-    for all rows, and one for every task where there are several. A section of several tasks has a row for each.
-    Raises UserError for a format of your own.
+    for all rows, and one for every task where there are several. A section of several tasks has a row for each. An
+    earlier report in the folder is replaced. Raises UserError for a format of your own, and for a folder that holds
+    another run.
     """
     name = short_name(report.saved.path.stem)
+    recipe = recipes.dump(_recipe(report, name, resamples, seed), WRITTEN)
+    info = {"kind": "score", "command": list(command), "seed": seed, "scored": _scored(report)}
+    _clear(folder, report.saved.path)
+    _write_info(folder, info, name, "running")  # first, so that what a kill leaves is known as ours and is cleared
     names = _identities(report.saved.rows)
     for part, at in sections_of(report).items():
         members = (_record(report, i, names[i]) for i in at)
         files.write_jsonl(folder / "records" / f"{name}-{part}.jsonl", members)
-    files.write_text(folder / "recipe.yaml", recipes.dump(_recipe(report, name, resamples, seed), WRITTEN))
-    stages = [{"name": name, "algorithm": "score", "status": "done"}]
-    info = {"kind": "score", "command": list(command), "status": "done", "seed": seed, "stages": stages}
-    info |= {"scored": _scored(report)}
-    files.write_json(folder / "run.json", info | {"versions": environment.versions()})
+    files.write_text(folder / "recipe.yaml", recipe)
+    _write_info(folder, info, name, "done")
     return write_report(folder, lambda identity: None)
+
+
+def _clear(folder: Path, scored: Path) -> None:
+    """Remove the records of an earlier report: of another file, they would be read as another stage of this one."""
+    if not (folder / "run.json").exists():
+        return
+    if read_info(folder).get("kind") != "score":
+        raise UserError(f"score: {folder} holds another run; choose another --out")
+    found = list((folder / "records").glob("*.jsonl"))
+    if any(path.samefile(scored) for path in found):
+        raise UserError(f"score: {scored} belongs to the report that would be replaced; choose another --out")
+    for path in found:
+        path.unlink()
+
+
+def _write_info(folder: Path, info: Mapping[str, Any], name: str, status: str) -> None:
+    stages = [{"name": name, "algorithm": "score", "status": status}]
+    more = {"status": status, "stages": stages, "versions": environment.versions()}
+    files.write_json(folder / "run.json", {**info, **more})
 
 
 def _scored(report: Report) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from emocal_rl.evaluate.compare import Difference, paired
 from emocal_rl.evaluate.contrasts import METRICS, contrasts, pooled
 from emocal_rl.evaluate.intervals import interval
 from emocal_rl.evaluate.measure import MEASURES
-from emocal_rl.evaluate.records import Records
+from emocal_rl.evaluate.records import Records, judging_votes
 from emocal_rl.evaluate.resample import Resampler
 from emocal_rl.evaluate.run_files import RunFiles, dig, read_run, split_label
 from emocal_rl.evaluate.systems import fitted, recalibrated
@@ -46,9 +46,9 @@ class Measured:
 
     def closed(self) -> tuple[float, Array]:
         """Share of the gap to the Bayes bound closed in Brier score, and its replicates; NaN without a gap."""
-        if "bayes" not in self.values:
-            return float("nan"), np.full_like(next(iter(self.replicates["after"].values())), np.nan)
         systems = ("before", "after", "bayes")
+        if not self.values.keys() >= set(systems):
+            return float("nan"), np.full_like(next(iter(self.replicates["after"].values())), np.nan)
         x, y, z = (np.asarray(self.values[s]["brier"]) for s in systems)
         rx, ry, rz = (self.replicates[s]["brier"] for s in systems)
         return float(_share(x, y, z)), _share(rx, ry, rz)
@@ -108,8 +108,10 @@ def _flat(tree: Any, prefix: str = "") -> dict[str, str]:
 
 
 def shared_rows(runs: Sequence[Entry], split: str) -> list[str]:
-    """Ids that before and after of every run have records for, in the first run's order; empty when a run has none."""
-    tables = [e.files.get(stage, split) for e in runs for stage in (e.files.before, e.files.after)]
+    """Ids that after and, where there is one, before of every run have records for, in the first run's order; empty
+    when a run has none.
+    """
+    tables = [e.files.get(stage, split) for e in runs for stage in (e.files.before, e.files.after) if stage]
     known = [t for t in tables if t is not None]
     if len(known) < len(tables) or not known:
         return []
@@ -117,26 +119,34 @@ def shared_rows(runs: Sequence[Entry], split: str) -> list[str]:
 
 
 def measured(entry: Entry, split: str, ids: Sequence[str], resampler: Resampler) -> Measured:
-    """Measure before, after, the post-hoc rivals and the bound of one run on the shared rows."""
+    """Measure before, after, the post-hoc rivals and the bound of one run on the shared rows, as far as it has them."""
     before, after = (entry.files.get(stage, split) for stage in (entry.files.before, entry.files.after))
-    assert before is not None  # shared_rows returned ids of both
-    assert after is not None
-    samples = _samples(entry, before.aligned(ids), after.aligned(ids))
+    assert after is not None  # shared_rows returned ids of it
+    samples = _samples(entry, before and before.aligned(ids), after.aligned(ids))
     values = {k: {m: float(MEASURES[m].core(s.cells())) for m in METRICS} for k, s in samples.items()}
     drawn = {k: resampler.replicates(s, METRICS) for k, s in samples.items()}
-    pair = (drawn["before"], drawn["after"])
-    found = paired(samples["before"], samples["after"], resampler, METRICS, replicates=pair, permutations=0)
-    return Measured(entry, values, drawn, found)
+    return Measured(entry, values, drawn, _change(samples, drawn, resampler))
 
 
-def _samples(entry: Entry, before: Records, after: Records) -> dict[str, Sample]:
-    samples = {"before": before.sample, "after": after.sample}
-    names = [rival.partition("+")[2] for rival in RIVALS]
-    fits = fitted(entry.files.get(entry.files.before, entry.files.fit_split), names)
-    samples |= {f"before+{name}": recalibrated(fits[name], before) for name in names if name in fits}
-    if after.votes is not None:
-        samples["bayes"] = bayes_sample(after.votes)
-    return samples
+def _change(
+    samples: Mapping[str, Sample], drawn: Mapping[str, Mapping[str, Array]], resampler: Resampler
+) -> dict[str, Difference]:
+    """After minus before; empty without a before."""
+    if "before" not in samples:
+        return {}
+    pair = (dict(drawn["before"]), dict(drawn["after"]))
+    return paired(samples["before"], samples["after"], resampler, METRICS, replicates=pair, permutations=0)
+
+
+def _samples(entry: Entry, before: Records | None, after: Records) -> dict[str, Sample]:
+    samples = {"after": after.sample}
+    if before is not None:
+        names = [rival.partition("+")[2] for rival in RIVALS]
+        fits = fitted(entry.files.get(entry.files.before, entry.files.fit_split), names)
+        samples |= {"before": before.sample}
+        samples |= {f"before+{name}": recalibrated(fits[name], before) for name in names if name in fits}
+    votes = judging_votes(after) if before is None else judging_votes(after, before)
+    return samples if votes is None else samples | {"bayes": bayes_sample(votes)}
 
 
 def variant_summary(runs: Sequence[Measured]) -> dict[str, Any]:
@@ -202,6 +212,7 @@ def _run_numbers(run: Measured) -> dict[str, Any]:
     value, drawn = run.closed()
     low, high = interval(value, drawn, "percentile")
     return {
+        "after": {name: v if np.isfinite(v) else None for name, v in run.values["after"].items()},
         "differences": {name: d.as_dict() for name, d in run.differences.items()},
         "bayes_gap_closed": {"value": value if np.isfinite(value) else None, "low": low, "high": high},
     }

@@ -23,7 +23,7 @@ from emocal_rl.evaluate.comparison_figure import PANELS
 from emocal_rl.evaluate.findings import between, number
 from emocal_rl.evaluate.markup import document, figure, headline, paragraphs, text
 from emocal_rl.evaluate.page import file_name
-from emocal_rl.evaluate.records import Records
+from emocal_rl.evaluate.records import Records, judging_votes
 from emocal_rl.evaluate.resample import Resampler
 from emocal_rl.evaluate.run_files import split_label
 from emocal_rl.evaluate.seeds import Entry
@@ -110,7 +110,8 @@ def _split(runs: Sequence[Entry], split: str, resamples: int) -> SideBySide | No
 def _measured(records: Mapping[str, Records], split: str, resamples: int) -> SideBySide:
     lead = next(iter(records.values()))
     samples = {name: r.sample for name, r in records.items()}
-    samples |= {"Bayes bound": bayes_sample(lead.votes)} if lead.votes is not None else {}
+    votes = judging_votes(*records.values())
+    samples |= {} if votes is None else {"Bayes bound": bayes_sample(votes)}
     clusters = lead.clusters
     resampler = Resampler.of(clusters, *samples.values(), resamples=resamples)
     systems = {

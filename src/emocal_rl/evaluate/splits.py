@@ -12,7 +12,7 @@ from emocal_rl.evaluate.compare import COMPARED, Difference, paired, share_close
 from emocal_rl.evaluate.disagreement import of_records
 from emocal_rl.evaluate.distributions import split_distributions
 from emocal_rl.evaluate.measure import Metric
-from emocal_rl.evaluate.records import Records
+from emocal_rl.evaluate.records import Records, judging_votes
 from emocal_rl.evaluate.resample import Resampler
 from emocal_rl.evaluate.run_files import RunFiles, split_label
 from emocal_rl.evaluate.selective import threshold_table
@@ -102,8 +102,14 @@ def measure_split(
     after, before = (r.aligned(ids) if r else None for r in (after, before))
     lead = after or before
     assert lead is not None
+    sides: dict[Literal["before", "after"], Records] = {"before": before} if before else {}
+    sides |= {"after": after} if after else {}
     resampler = _resampler(run, split, ids, lead, resamples, seed)
-    systems = bound_systems(lead, resampler)
+    systems = bound_systems([*sides.values()], resampler)
+    if lead.votes is not None and not systems:
+        notes.append(
+            f"{split_label(split)}: these answers were not judged by the votes, so there is no bound to compare with"
+        )
     systems += _other_stages(run, split, ids, resampler)
     if before:
         systems += model_systems("before", f"{run.before} (before)", before, calibrators.get("before", {}), resampler)
@@ -113,8 +119,6 @@ def measure_split(
     table = {system.key: system for system in systems}
     differences, closed = _differences(table, resampler), _closed(table, resampler)
     stated = split_distributions(before, after)
-    sides: dict[Literal["before", "after"], Records] = {"before": before} if before else {}
-    sides |= {"after": after} if after else {}
     people: dict[str, dict[str, Any]] = {role: of_records(side) for role, side in sides.items()}
     tasks = task_systems(sides, resamples, seed)
     common = (split, tuple(ids), lead.clusters)
@@ -124,7 +128,7 @@ def measure_split(
 def _resampler(run: RunFiles, split: str, ids: Sequence[str], lead: Records, resamples: int, seed: int) -> Resampler:
     """One for all systems of the split, which pairs them."""
     found = [r.aligned(ids).sample for s in run.stages if (r := run.get(s, split)) is not None and set(ids) <= r.ids]
-    found += [bayes_sample(lead.votes)] if lead.votes is not None else []
+    found += [bayes_sample(votes)] if (votes := judging_votes(lead)) is not None else []
     return Resampler.of(lead.clusters, *found, tasks=lead.tasks, resamples=resamples, seed=seed)
 
 

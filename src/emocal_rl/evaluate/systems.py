@@ -15,7 +15,7 @@ from emocal_rl.evaluate.intervals import floors, measured, rows_behind, smooth_f
 from emocal_rl.evaluate.measure import MEASURES, Metric
 from emocal_rl.evaluate.metrics import HEADLINE, consistency
 from emocal_rl.evaluate.recalibrate import ByTask, Recalibration, fit_by_task, fit_sample
-from emocal_rl.evaluate.records import Records
+from emocal_rl.evaluate.records import Records, judging_votes
 from emocal_rl.evaluate.resample import Resampler
 
 Kind = Literal["bound", "human", "baseline", "before", "posthoc", "after", "stage"]
@@ -80,14 +80,17 @@ def evaluated(key: str, label: str, kind: Kind, sample: Sample, resampler: Resam
     return System(key, label, kind, found, sample, replicates)
 
 
-def bound_systems(records: Records, resampler: Resampler) -> list[System]:
-    """Bayes bound, one annotator, and the other annotators; nothing when votes are missing."""
-    votes = records.votes
+def bound_systems(sides: Sequence[Records], resampler: Resampler) -> list[System]:
+    """Bayes bound, one annotator, and the other annotators; nothing where votes did not judge all sides.
+
+    sides: records of the same rows in the same order.
+    """
+    votes, clusters = judging_votes(*sides), sides[0].clusters
     if votes is None:
         return []
-    rows = [evaluated("bayes", "Bayes bound", "bound", bayes_sample(votes), resampler, records.clusters)]
+    rows = [evaluated("bayes", "Bayes bound", "bound", bayes_sample(votes), resampler, clusters)]
     if all(sum(v) >= 2 for v in votes):  # shares, which sum to 1, say nothing about a single annotator
-        rows += [_annotator(votes), _crowd(votes, records.clusters, resampler)]
+        rows += [_annotator(votes), _crowd(votes, clusters, resampler)]
     return rows
 
 

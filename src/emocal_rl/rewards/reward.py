@@ -13,8 +13,9 @@ import numpy as np
 from emocal_rl.errors import UserError
 from emocal_rl.rewards.completions import text_of
 from emocal_rl.rewards.formats.core import Format, find_format
+from emocal_rl.rewards.formats.matching import match
 from emocal_rl.rewards.formats.reply import Reply
-from emocal_rl.rewards.graders.core import Estimate, Grade, Graded, Grader, find_grader, grade
+from emocal_rl.rewards.graders.core import Estimate, Grade, Graded, Grader, accepts_of, find_grader, grade
 from emocal_rl.rewards.rules.core import Array
 from emocal_rl.rewards.scoring import group_sums, lowest_terms, values
 from emocal_rl.rewards.targets import Target, aliases_of, candidates_of
@@ -85,6 +86,7 @@ class Reward:
         self.format = find_format(format)
         self.terms = parse_terms(terms, self.format)
         self.grader = find_grader(grader)
+        self._accepts = accepts_of(self.grader)
         self.__name__ = name or "+".join(term.name for term in self.terms)
         if floor is not None and not math.isfinite(floor):
             raise UserError(f"reward: floor must be a finite number, got {floor}")
@@ -138,11 +140,20 @@ class Reward:
         return self.score(replies, grades, groups)
 
     def read(self, completion: Any, target: Target) -> Reply:
-        """Read one completion with the format, checking the answer against the target's candidates."""
+        """Read one completion with the format, checking the answer against the target's candidates.
+
+        A grader may accept more than these: see `accepting`.
+        """
         text = completion if type(completion) is str else text_of(completion)
         if text is None:
             return Reply("", fault="not_text")
-        return self.format.read(text, candidates_of(target), aliases_of(target))
+        candidates, aliases = candidates_of(target), aliases_of(target)
+        if self._accepts is None or not candidates:
+            return self.format.read(text, candidates, aliases)
+        more = {said: name for said, name in self._accepts(target).items() if match(said, candidates, aliases) is None}
+        # a stated distribution is one over the candidates alone
+        own = [] if self.format.states == "distribution" else [name for name in more.values() if name not in candidates]
+        return self.format.read(text, list(dict.fromkeys([*candidates, *own])), {**more, **(aliases or {})})
 
     def score(
         self, replies: Sequence[Reply], grades: Sequence[Graded], groups: Sequence[Hashable] | None = None

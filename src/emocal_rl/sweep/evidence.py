@@ -77,14 +77,14 @@ def _median(needed: Sequence[float | None]) -> dict[str, Any]:
 def flags(paths: Sequence[Path], split: Mapping[str, Any], variant: str) -> dict[str, int]:
     """What went wrong in a variant: name -> number of runs, from the alerts of its runs and from its scores.
 
-    `accuracy_lost`: on the split, accuracy after training is demonstrably lower than before. `unreadable`: fewer than
-    `READABLE` of the replies could be read.
+    `accuracy_lost`: on the split, accuracy after training is demonstrably lower than before, where there is a before.
+    `unreadable`: fewer than `READABLE` of the replies could be read.
     """
     found = Counter(name for path in paths for name in {alert["name"] for alert in read_info(path).get("alerts", [])})
     numbers = split["variants"][variant]
-    if numbers["after minus before"]["accuracy"]["better"] is False:
+    if "before" in numbers and numbers["after minus before"]["accuracy"]["better"] is False:
         found["accuracy_lost"] = len(paths)
-    rates = [split["runs"][run]["differences"]["parse_rate"]["second"] for run in numbers["runs"]]
+    rates = [split["runs"][run]["after"]["parse_rate"] for run in numbers["runs"]]
     if poor := sum(rate < READABLE for rate in rates):
         found["unreadable"] = poor
     return dict(found)
@@ -95,7 +95,8 @@ def references(summary: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
     summary: that variant's numbers on one split. Name -> what the table of variants has of one: its scores, its
     contrasts (reference minus variant, `better` when the reference is) and its flags, of which it has none.
-    Recalibrations are fitted on another split, so they are missing where none was evaluated.
+    Recalibrations are fitted on another split, so they are missing where none was evaluated. Empty where there is
+    no cold start.
     """
     names = {"before": "before this stage", **RIVALS}
     return {
@@ -117,14 +118,17 @@ def _turned(found: Mapping[str, Any]) -> dict[str, Any]:
     return {"value": value, "low": low, "high": high, "better": better, "p_holm": None}
 
 
-def front(points: Mapping[str, tuple[float, float]]) -> list[str]:
+def front(points: Mapping[str, tuple[float, float | None]]) -> list[str]:
     """The variants that no other one beats: points are (accuracy, Brier), higher and lower is better.
 
-    >>> front({"a": (0.6, 0.2), "b": (0.7, 0.3), "c": (0.6, 0.3)})
+    A variant without a Brier score, as its replies state no confidence, is not among them.
+
+    >>> front({"a": (0.6, 0.2), "b": (0.7, 0.3), "c": (0.6, 0.3), "d": (0.9, None)})
     ['a', 'b']
     """
+    known = {name: (accuracy, brier) for name, (accuracy, brier) in points.items() if brier is not None}
 
     def beaten(one: tuple[float, float]) -> bool:
-        return any(o[0] >= one[0] and o[1] <= one[1] and o != one for o in points.values())
+        return any(o[0] >= one[0] and o[1] <= one[1] and o != one for o in known.values())
 
-    return [name for name, one in points.items() if not beaten(one)]
+    return [name for name, one in known.items() if not beaten(one)]

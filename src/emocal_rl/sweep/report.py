@@ -88,7 +88,7 @@ def _split(split: Mapping[str, Any], points: Sequence[Point], done: Mapping[str,
 
 
 def _csv(points: Sequence[Point], numbers: Mapping[str, Any], compared: Mapping[str, Any]) -> str:
-    """One line for each point and split: scores before and after, and rollouts to the threshold."""
+    """One line for each point and split: scores before (empty without one) and after, rollouts to the threshold."""
     needed = {name: iter(found["rollouts"]) for name, found in numbers["speed"]["variants"].items()}
     text_ = io.StringIO()
     writer = csv.writer(text_, lineterminator="\n")
@@ -98,7 +98,8 @@ def _csv(points: Sequence[Point], numbers: Mapping[str, Any], compared: Mapping[
         took = next(needed[point.variant])
         for name, split in compared.items():
             run = split["runs"][point.name]
-            values = [run["differences"][m][side] for m in METRICS for side in ("first", "second")]
+            pairs = ((run["differences"].get(m, {}).get("first"), run["after"][m]) for m in METRICS)
+            values = [value for pair in pairs for value in pair]
             writer.writerow([point.variant, point.seed, name, *values, run["bayes_gap_closed"]["value"], took])
     return text_.getvalue()
 
@@ -124,7 +125,7 @@ def _page(numbers: Mapping[str, Any], drawn: Mapping[str, bytes]) -> str:
     for name, split in numbers["splits"].items():
         body += _section(split, numbers["baseline"], drawn[name])
     body += f"<h2>Learning speed</h2>{_speed(numbers['speed'])}"
-    body += '<p>Every run, before and after: <a href="comparison.html">comparison.html</a>; the numbers: report.json, '
+    body += '<p>Run by run: <a href="comparison.html">comparison.html</a>; the numbers: report.json, '
     body += f"points.csv.</p>{paragraphs([_method(numbers)], 'lead')}"
     return document(f"sweep {numbers['sweep']}", body)
 
@@ -167,9 +168,16 @@ def _speed(found: Mapping[str, Any]) -> str:
 
 
 def _method(numbers: Mapping[str, Any]) -> str:
+    rivals = any(split["references"] for split in numbers["splits"].values())
+    last = (
+        "The last rows train nothing: the baseline's runs before this stage, and their confidences recalibrated on the "
+        "validation split."
+        if rivals
+        else "These runs have no stage before the trained one that states confidences, so what training changed is not "
+        "shown; a recipe with warm_start or model.checkpoint has one."
+    )
     return (
         f"Intervals: 95%, {numbers['resamples']} resamples of clusters of rows crossed with runs. Against the "
         "baseline, rows and runs of the same seed are paired. Holm p: two-sided, of the same bootstrap, adjusted over "
-        "the variants of this table; the recommendation needs it below 0.05. The last rows train nothing: the "
-        "baseline's runs before this stage, and their confidences recalibrated on the validation split."
+        f"the variants of this table; the recommendation needs it below 0.05. {last}"
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -25,15 +26,52 @@ _short = lru_cache(maxsize=4096)(_plain)  # the same few answers come again and 
 
 
 @lru_cache(maxsize=256)
-def _index(candidates: tuple[str, ...]) -> Mapping[str, str]:
-    by_plain = {plain(name): name for name in candidates}
-    if "" in by_plain or len(by_plain) < len(candidates):  # such as "+1" and "-1": punctuation is what tells them apart
-        by_plain = {name.strip().casefold(): name for name in candidates}
-    return MappingProxyType(by_plain)
+def _index(spellings: tuple[str, ...]) -> tuple[Mapping[str, str], bool]:
+    """(key -> spelling, whether the keys are plain)."""
+    by_plain = {plain(name): name for name in spellings}
+    if "" in by_plain or len(by_plain) < len(spellings):  # such as "+1" and "-1": punctuation is what tells them apart
+        return MappingProxyType({name.strip().casefold(): name for name in spellings}), False
+    return MappingProxyType(by_plain), True
+
+
+def _find(answer: str, spellings: tuple[str, ...]) -> str | None:
+    """The spelling that the answer is, with no more punctuation evened out than tells them apart."""
+    index, plainly = _index(spellings)
+    if not plainly:
+        return next((index[said] for said in _bared(answer) if said in index), None)
+    name = index.get(plain(answer))
+    return name if name is None or _negative(name) == _negative(answer) else None
+
+
+_NEGATIVE = re.compile(r"(?<!\w)[-\u2212](?=\.?([0-9]+))")
+
+
+def _negative(text: str) -> list[str]:
+    """The numbers with a minus in front, which `plain` drops: "-5" is not "5"; "covid-19" and "5-10" have none."""
+    return _NEGATIVE.findall(text)
+
+
+_ENDS, _AROUND = ".,;:!?", ("**", "__", "()", "[]", "{}", '""', "''", "``", "\u201c\u201d")
+_MOST = 6
+"""Marks around an answer that are taken off: each costs a copy of the text."""
+
+
+def _bared(answer: str) -> Iterator[str]:
+    """The answer in lower case, then with one mark after another taken off: a sentence's end, or a pair around it."""
+    text = answer.strip().casefold()
+    yield text
+    for _ in range(_MOST):
+        if text[-1:] in _ENDS:
+            text = text[:-1].rstrip()
+        elif len(text) > 2 and text[0] + text[-1] in _AROUND:
+            text = text[1:-1].strip()
+        else:
+            return
+        yield text
 
 
 def names(answer: str, label: str, aliases: Mapping[str, str] | None = None) -> bool:
-    """Whether the answer names this label: `match` with one candidate, remembered where both are short.
+    """Whether an open answer names this label: `match` with one candidate, remembered where both are short.
 
     >>> names("Joy!", "joy"), names("joyful", "joy")
     (True, False)
@@ -59,17 +97,16 @@ def match(answer: str, candidates: Sequence[str] | None, aliases: Mapping[str, s
     'cheerfullness'
     >>> match("positively", ["negative", "positive"]) is None
     True
+    >>> match("-1.", ["-1", "0", "1"]), match("-5", ["5"])
+    ('-1', None)
     """
     stripped = answer.strip()
     if candidates is not None and stripped in candidates:
         return stripped
     if candidates is None:
         return (aliases or {}).get(stripped, stripped) or None
-    index = _index(tuple(candidates))
-    for spelling in (plain(stripped), stripped.casefold()):
-        if spelling in index:
-            return index[spelling]
-    if not aliases:
-        return None
-    named = _index(tuple(aliases)).get(plain(stripped))
-    return None if named is None else match(aliases[named], candidates)
+    named = _find(stripped, tuple(candidates))
+    if named is not None or not aliases:
+        return named
+    alias = _find(stripped, tuple(aliases))
+    return None if alias is None else match(aliases[alias], candidates)

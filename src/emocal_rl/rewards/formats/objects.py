@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,8 @@ from emocal_rl.rewards.formats.reply import Reply, Span
 
 _DECODER = json.JSONDecoder(object_pairs_hook=list)
 _SPACE = " \t\r\n"
+# with the colon: the same word can be a value
+_KEYS = {key: re.compile(rf'"{key}"[{_SPACE}]*:') for key in ("answer", "confidence")}
 
 
 @dataclass(frozen=True, repr=False)
@@ -83,11 +86,11 @@ def _confidence(fields: Mapping[str, Any]) -> tuple[float | None, str | None]:
 
 def _value_span(text: str, key: str, start: int, stop: int) -> Span | None:
     """Where the value of a key stands, without its quotes; None when the key is written with escapes."""
-    at = text.rfind(f'"{key}"', start, stop)
-    colon = text.find(":", at, stop)
-    if at < 0 or colon < 0:
+    first = -1
+    for found in _KEYS[key].finditer(text, start, stop):
+        first = found.end()
+    if first < 0:
         return None
-    first = colon + 1
     while first < stop and text[first] in _SPACE:
         first += 1
     try:

@@ -152,7 +152,8 @@ def _pairs(text: str, candidates: Candidates, aliases: Aliases) -> tuple[dict[st
 
 def _evened(stated: dict[str, float], candidates: Candidates) -> tuple[dict[str, float], str | None]:
     names, total = list(candidates or stated), sum(stated.values())
-    if set(names) != set(stated) or abs(total - 1) > _ROUNDING * len(names):
+    # all of very many zeros are within the rounding of 1 too
+    if set(names) != set(stated) or not total > 0 or abs(total - 1) > _ROUNDING * len(names):
         return {}, "not_a_distribution"
     return {name: stated[name] / total for name in names}, None
 

@@ -32,6 +32,30 @@ def grader(function: Callable[..., Grade]) -> Callable[..., Grade]:
     return function
 
 
+Accepts = Callable[[Target], Mapping[str, str]]
+
+
+def accepting(more: Callable[..., Mapping[str, str]]) -> Callable[[Callable[..., Grade]], Callable[..., Grade]]:
+    """Let a grader say what else counts as an answer where there are candidates; without it that is unreadable.
+
+    more: (target, the grader's options) -> how an answer may be written -> the candidate meant, or an answer that is
+    none of the candidates and that the grader knows how to grade. It is kept as the grader's attribute `accepts`.
+    """
+
+    def keep(function: Callable[..., Grade]) -> Callable[..., Grade]:
+        function.accepts = more  # type: ignore[attr-defined]
+        return function
+
+    return keep
+
+
+def accepts_of(grader: Grader) -> Accepts | None:
+    """What a grader accepts besides the candidates, by target; None where it has nothing to add."""
+    function, options = (grader.func, grader.keywords) if isinstance(grader, functools.partial) else (grader, {})
+    more = getattr(function, "accepts", None)
+    return None if more is None else functools.partial(more, **options)
+
+
 def find_grader(spec: str | Mapping[str, Any] | Grader) -> Grader:
     """A grader from its name, from ``module:function``, from ``{use: name, option: value}``, or the function itself."""
     if callable(spec):

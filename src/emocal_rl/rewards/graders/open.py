@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 import re
+import string
 from collections.abc import Mapping
 from typing import Any
 
 from emocal_rl.errors import UserError
 from emocal_rl.rewards.formats.matching import match, plain
 from emocal_rl.rewards.formats.reply import Reply
-from emocal_rl.rewards.graders.core import Estimate, Grade, grader
-from emocal_rl.rewards.targets import Target, mapping_of, number_of
+from emocal_rl.rewards.graders.core import Estimate, Grade, accepting, grader
+from emocal_rl.rewards.targets import Target, candidates_of, mapping_of, number_of
 
 _NUMBER = re.compile(r"([+-]?(?:[0-9]+(?:,[0-9]{3})*(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)(%?)")
 _LONGEST = 64
@@ -60,11 +61,19 @@ def numeric(reply: Reply, target: Target, *, tolerance: float = 1e-6) -> Grade:
     return float(said is not None and math.isclose(said, gold, rel_tol=tolerance, abs_tol=0.0 if gold else tolerance))
 
 
+def _letters(target: Target) -> dict[str, str]:
+    """How an option is named by its letter, alone or with its text behind it -> the option."""
+    options = dict(zip(string.ascii_uppercase, candidates_of(target) or (), strict=False))
+    return {said: name for letter, name in options.items() for said in (letter, f"{letter}. {name}")}
+
+
 @grader
+@accepting(_letters)
 def choice(reply: Reply, target: Target) -> Grade:
     """1 when the answer picks the option target["label"], by letter ("B", "(b)", "B. Paris") or by its text, else 0.
 
-    target["candidates"]: the options in the order of their letters. The label may be a letter or an option's text.
+    target["candidates"]: the options in the order of their letters. The label may be a letter or an option's text. A
+    Reward with this grader reads letters as answers too.
 
     >>> target = {"candidates": ["Rome", "Paris"], "label": "B"}
     >>> [choice(Reply("", answer=said), target) for said in ("b", "(B)", "B. Paris", "paris", "Rome")]
@@ -144,12 +153,25 @@ def _judged(reply: Reply, target: Target, key: str) -> float | None:
     return said
 
 
+def _tree(target: Target, parents: Mapping[str, str] | None) -> Mapping[str, Any]:
+    given = target.get("taxonomy")
+    return mapping_of(given, "taxonomy") if given is not None else parents or {}
+
+
+def _parents(target: Target, *, parents: Mapping[str, str] | None = None, partial: float = 0.0) -> dict[str, str]:
+    """The coarse labels, each an answer of its own."""
+    names = {plain(str(parent)): str(parent) for parent in _tree(target, parents).values()}
+    return {name: name for name in names.values()}
+
+
 @grader
+@accepting(_parents)
 def taxonomy(reply: Reply, target: Target, *, parents: Mapping[str, str] | None = None, partial: float = 0.0) -> Grade:
     """1 when the answer is target["label"], `partial` when it only shares its parent in the taxonomy, else 0.
 
     parents: label -> coarser label; target["taxonomy"] takes its place when the row has one. A coarse label is its own
-    parent, so an answer that names the parent also earns `partial`.
+    parent, so an answer that names the parent also earns `partial`; a Reward with this grader reads parents as answers
+    besides the candidates, except as labels of a stated distribution.
 
     >>> parents = {"rage": "anger", "envy": "anger", "zest": "joy"}
     >>> target = {"label": "rage"}
@@ -159,9 +181,7 @@ def taxonomy(reply: Reply, target: Target, *, parents: Mapping[str, str] | None 
     label = _label("taxonomy", target)
     if label is None or reply.answer is None:
         return None
-    given = target.get("taxonomy")
-    tree = mapping_of(given, "taxonomy") if given is not None else dict(parents or {})
-    coarse = {plain(fine): plain(str(parent)) for fine, parent in tree.items()}
+    coarse = {plain(fine): plain(str(parent)) for fine, parent in _tree(target, parents).items()}
     said, gold = plain(reply.answer), plain(str(label))
     if said == gold:
         return 1.0

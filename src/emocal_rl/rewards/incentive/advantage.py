@@ -135,25 +135,41 @@ def scaled(
     size: Group | None = None,
     weights: Sequence[float] | None = None,
 ) -> Array:
-    """The confidence with the highest expected advantage at each belief, shape (P,).
-
-    payoffs: one per term. weights: one per term, 1 by default. scale: "none" (minus the group mean), "batch", "group"
-    (divided by that standard deviation), "per_reward" (every term divided by its own group deviation, then weighted and
-    summed), "rank".
+    """The confidence with the highest expected advantage at each belief, shape (P,); arguments as in `advantages`.
 
     >>> from emocal_rl.rewards.rules import correct_brier
     >>> grid = np.arange(1, 100) / 100
     >>> scaled([lambda c, y, k: correct_brier()(c, y)], grid, [0.5, 0.9], "group")
     array([0.5 , 0.99])
     """
+    return highest(advantages(payoffs, grid, beliefs, scale, size, weights), grid, beliefs, scale)
+
+
+def highest(pay: Array, grid: Array, beliefs: Sequence[float] | Array, scale: str) -> Array:
+    """The confidence with the highest of these advantages at each belief, shape (P,)."""
+    p = np.asarray(beliefs, dtype=float)
+    # a rank only asks on which side of the others one is: that whole side ties, and training drifts to its end
+    return best(pay, grid, p if scale != "rank" else np.where(p > 0.5, 2.0, -1.0))[0]
+
+
+def advantages(
+    payoffs: Sequence[Payoff],
+    grid: Array,
+    beliefs: Sequence[float] | Array,
+    scale: str,
+    size: Group | None = None,
+    weights: Sequence[float] | None = None,
+) -> Array:
+    """The expected advantage of each confidence of the grid at each belief, shape (P, N).
+
+    payoffs: one per term. weights: one per term, 1 by default. scale: "none" (minus the group mean), "batch", "group"
+    (divided by that standard deviation), "per_reward" (every term divided by its own group deviation, then weighted and
+    summed), "rank".
+    """
     if scale not in SCALES:
         raise UserError(f"scale_rewards: unknown {scale!r}{did_you_mean(scale, SCALES)}")
-    p, size = np.asarray(beliefs, dtype=float), size or Group()
     terms = list(zip([1.0] * len(payoffs) if weights is None else weights, payoffs, strict=True))
-    pay = np.array([_pay(terms, grid, float(belief), scale, size) for belief in p])
-    # a rank only asks on which side of the others one is: that whole side ties, and training drifts to its end
-    near = p if scale != "rank" else np.where(p > 0.5, 2.0, -1.0)
-    return best(pay, grid, near)[0]
+    return np.array([_pay(terms, grid, float(belief), scale, size or Group()) for belief in beliefs])
 
 
 def _pay(terms: list[tuple[float, Payoff]], grid: Array, p: float, scale: str, size: Group) -> Array:

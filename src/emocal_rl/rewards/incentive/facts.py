@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from emocal_rl.rewards.distributions import DistributionRule
-from emocal_rl.rewards.incentive.advantage import Group, Payoff, scaled
-from emocal_rl.rewards.incentive.honesty import best, expected, safe_factor, thresholds
+from emocal_rl.rewards.incentive.advantage import Group, Payoff, advantages, highest
+from emocal_rl.rewards.incentive.honesty import best, expected, safe_factor, thresholds, ties
 from emocal_rl.rewards.incentive.simplex import binary_slice, simplex_error
 from emocal_rl.rewards.reward import Reward
 from emocal_rl.rewards.rules.core import Array, Rule
@@ -26,7 +26,8 @@ class Facts:
 
     c: the confidences judged on. arms: the whole payoff; answer: the part of it that the answer's tokens are credited
     with. honest, blur: the best-paid confidence at each belief of c, and how far an equally paid one lies from it.
-    elicited: with the trainer's normalisation. off: how far from honest a distribution rule ends up.
+    elicited: with the trainer's normalisation; tied: where several are paid as much, all of them, see `ties`. off: how
+    far from honest a distribution rule ends up.
     """
 
     reward: Reward
@@ -37,6 +38,7 @@ class Facts:
     blur: float
     proper: bool
     elicited: Mapping[float, float]
+    tied: Mapping[float, tuple[float, float]]
     thresholds: tuple[float, float]
     factor: float
     off: float
@@ -58,10 +60,11 @@ def gather(reward: Reward, scale: str, size: Group, credit: str) -> Facts:
     answer = credited(reward, c, size, credit)
     honest, blur = best(expected(whole.right, whole.wrong, c), c, c)
     off = simplex_error(scored) if _distributional(scored) else 0.0
+    says, tied = _elicited(scored, c, scale, size, credit, BELIEFS) if speaks else ({}, {})
     return Facts(
         reward=reward, c=c, arms=whole, answer=answer, honest=honest, blur=float(blur.max()), off=off,
         proper=not speaks or (bool(np.all(honest == c)) and off == 0.0),
-        elicited=_elicited(scored, c, scale, size, credit, BELIEFS) if speaks else {},
+        elicited=says, tied=tied,
         thresholds=(0.0, 0.0) if _distributional(scored) else thresholds(answer),
         factor=_factor(reward, c, size), scale=scale, credit=credit, size=size,
     )  # fmt: skip
@@ -103,19 +106,22 @@ def normalised(
 ) -> dict[float, float]:
     """Belief -> the confidence that pays most once advantages are normalised this way; empty when none is scored."""
     scored = [term for term in reward.terms if term.weight]
-    return _elicited(scored, _finite(reward, reward.stated), scale, size, credit, beliefs)
+    return _elicited(scored, _finite(reward, reward.stated), scale, size, credit, beliefs)[0]
 
 
 def _elicited(
     terms: list[Term], c: Array, scale: str, size: Group, credit: str, beliefs: Sequence[float]
-) -> dict[float, float]:
+) -> tuple[dict[float, float], dict[float, tuple[float, float]]]:
     judged = [term for term in terms if term.rule.uses_confidence] if credit == "segment" else terms
     functions: list[Payoff] = [partial(_payoff, term, size.generations) for term in judged]
     if not functions:
-        return {}
+        return {}, {}
     shared = replace(size, shared=_distributional(terms))
-    chosen = scaled(functions, c, beliefs, scale, shared, [term.weight for term in judged])
-    return dict(zip(beliefs, chosen.tolist(), strict=True))
+    pay = advantages(functions, c, beliefs, scale, shared, [term.weight for term in judged])
+    chosen = dict(zip(beliefs, highest(pay, c, beliefs, scale).tolist(), strict=True))
+    # of what ranks tie, training goes to the end
+    equal = {} if scale == "rank" else dict(zip(beliefs, ties(pay, c), strict=True))
+    return chosen, {belief: one for belief, one in equal.items() if one}
 
 
 def _payoff(term: Term, size: int, c: Any, y: Any, k: Any) -> Any:

@@ -30,12 +30,33 @@ def best(pay: Array, grid: Array, beliefs: Array) -> tuple[Array, Array]:
 
     pay: shape (P, N). Among equally paid confidences the one nearest to the belief is taken.
     """
-    spread = pay.max() - pay.min()
-    tied = pay >= pay.max(axis=1, keepdims=True) - TIE * max(spread, 1e-12)
+    tied = _tied(pay)
     distance = np.where(tied, np.abs(grid - np.asarray(beliefs)[:, None]), np.inf)
     chosen = grid[distance.argmin(axis=1)]
     blur = np.where(tied, np.abs(grid - chosen[:, None]), 0.0).max(axis=1)
     return chosen, blur
+
+
+def _tied(pay: Array) -> NDArray[np.bool_]:
+    """What is paid as much as the best of its row."""
+    spread = pay.max() - pay.min()
+    return np.asarray(pay >= pay.max(axis=1, keepdims=True) - TIE * max(spread, 1e-12))
+
+
+def ties(pay: Array, grid: Array) -> list[tuple[float, float] | None]:
+    """At each belief the best-paid confidences as (from, below); None for a single one, and for several with gaps.
+
+    pay: shape (P, N). from is 0 where no confidence is lower, below is infinite where none is higher.
+
+    >>> ties(np.array([[1, 1, 0], [0, 1, 1], [0, 1, 0], [1, 0, 1]]), np.array([0.1, 0.5, 0.9]))
+    [(0.0, 0.9), (0.5, inf), None, None]
+    """
+    lows, highs = np.append(0.0, grid[1:]), np.append(grid, np.inf)
+    places = [np.flatnonzero(row) for row in _tied(pay)]
+    whole = [len(at) > 1 and at[-1] - at[0] == len(at) - 1 for at in places]
+    return [
+        (float(lows[at[0]]), float(highs[at[-1] + 1])) if good else None for at, good in zip(places, whole, strict=True)
+    ]
 
 
 def elicited(rule: Rule, beliefs: Sequence[float] | Array, grid: Sequence[float] | Array | None = None) -> Array:

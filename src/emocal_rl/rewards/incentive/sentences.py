@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from emocal_rl.rewards.incentive.facts import Facts
@@ -101,7 +103,20 @@ def hackable(facts: Facts) -> str | None:
     values = {"hack": hack, "says": facts.c[facts.arms.wrong.argmax()]}
     if facts.factor == 0:
         return (HACKABLE_ALWAYS if hack > 0.999 else HACKABLE_ALONE).format(**values)
-    return HACKABLE.format(**values, factor=facts.factor, inverse=1 / facts.factor)
+    return HACKABLE.format(**values, factor=rounded_down(facts.factor), inverse=-rounded_down(-1 / facts.factor))
+
+
+def rounded_down(value: float) -> float:
+    """The next number of three digits that is not larger: a bound that is rounded up is none. -1.001 -> -1.01.
+
+    >>> rounded_down(0.99867), rounded_down(0.5), rounded_down(-9.1912)
+    (0.998, 0.5, -9.2)
+    """
+    if not value or not math.isfinite(value):
+        return value
+    digits = 2 - math.floor(math.log10(abs(value)))
+    # a little more than the value: 0.5 that came out as 0.49999999999999994 is 0.5
+    return math.floor(round(value * 10.0**digits, 9)) / 10.0**digits
 
 
 def scaling(facts: Facts) -> str | None:

@@ -24,7 +24,8 @@ class Verdict:
 
     sound: nothing in `problems`, each of which is a sentence for a newcomer; `notes` are worth knowing but do no harm.
     proper: stating c = p pays most at every confidence p of the format, before normalisation; strict: and nothing else
-    does. elicited: belief -> the confidence that pays most, normalisation included.
+    does. elicited: belief -> the confidence that pays most, normalisation included; tied: belief -> (from, below) where
+    all confidences from the one to below the other pay that much, `elicited` being the most honest of them.
     hack_threshold: success probability below which a wrong answer on purpose pays more than an honest try;
     slope_threshold: below which a slightly worse one does; 0 is good. speed: belief -> V'(p), the multiplier on the
     accuracy gradient; empty for a stated distribution, where the report is the answer.
@@ -46,6 +47,7 @@ class Verdict:
     scale_rewards: str
     num_generations: int
     sound: bool = field(init=False)
+    tied: Mapping[float, tuple[float, float]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sound", not self.problems)
@@ -94,7 +96,7 @@ def _scale(setting: Any, generations: int) -> str:
 def _verdict(facts: Facts) -> Verdict:
     hack, slope = facts.thresholds
     corners = facts.arms.corners()
-    return Verdict(
+    verdict = Verdict(
         problems=[*(sentence for check in CHECKS if (sentence := check(facts))), *_false_claims(facts.reward)],
         notes=[sentence for check in NOTES if (sentence := check(facts))],
         proper=facts.proper,
@@ -109,6 +111,8 @@ def _verdict(facts: Facts) -> Verdict:
         scale_rewards=facts.scale,
         num_generations=facts.size.generations,
     )
+    object.__setattr__(verdict, "tied", facts.tied)
+    return verdict
 
 
 def _false_claims(reward: Reward) -> list[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from emocal_rl.rewards.incentive.bias import SHOWN, Bias
+from emocal_rl.rewards.incentive.sentences import rounded_down
 from emocal_rl.rewards.incentive.verdict import Verdict
 
 
@@ -20,12 +21,22 @@ def describe(verdict: Verdict) -> list[str]:
     shown = [f"{round(total, 12) + 0.0:.4g}" for total in (worst, best, verdict.floor)]  # zero on every processor
     lines.append(f"total of a readable reply {shown[0]} to {shown[1]}, of an unreadable one {shown[2]}")
     if verdict.elicited:
-        lines.append(f"a model that is this sure is paid most for saying: {_pairs(verdict.elicited)}")
+        lines.append(f"a model that is this sure is paid most for saying: {_pairs(verdict)}")
     return [*lines, *_of_the_answer(verdict)]
 
 
-def _pairs(elicited: Mapping[float, float]) -> str:
-    return ", ".join(f"{belief:.0%} -> {elicited[belief]:.0%}" for belief in SHOWN if belief in elicited)
+def _pairs(verdict: Verdict) -> str:
+    shown = (belief for belief in SHOWN if belief in verdict.elicited)
+    return ", ".join(f"{belief:.0%} -> {_says(verdict, belief)}" for belief in shown)
+
+
+def _says(verdict: Verdict, belief: float) -> str:
+    """The best-paid confidence, or all that are paid as much."""
+    low, below = verdict.tied.get(belief, (None, None))
+    if low is None or below is None:
+        return f"{verdict.elicited[belief]:.0%}"
+    ends = [f"from {low:.0%}"] * (low > 0) + [f"below {below:.0%}"] * (below < float("inf"))
+    return " ".join(["any", " to ".join(ends)]).strip()
 
 
 def _of_the_answer(verdict: Verdict) -> list[str]:
@@ -34,7 +45,7 @@ def _of_the_answer(verdict: Verdict) -> list[str]:
     hack, slope, factor = verdict.hack_threshold, verdict.slope_threshold, verdict.safe_factor
     never = "a worse answer never pays"
     pays = f"giving up pays below a success rate of {hack:.1%}, a slightly worse answer below {slope:.1%}"
-    safe = "at any weight" if factor == float("inf") else f"up to {factor:.3g} times their weights"
+    safe = "at any weight" if factor == float("inf") else f"up to {rounded_down(factor):.3g} times their weights"
     speeds = ", ".join(f"{verdict.speed[p]:.2f} at {p:.0%}" for p in SHOWN)
     return [
         f"{pays if max(hack, slope) > 0 else never}; the calibration terms are safe {safe}",
