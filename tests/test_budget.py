@@ -22,18 +22,31 @@ def recipe(**changes: Any) -> recipes.Recipe:
     return recipes.from_tree(TREE | changes)
 
 
-def test_groups_are_counted_over_all_processes() -> None:
-    """6 x 2 = 12 completions are no groups of 8; on four processes 48 are six of them."""
-    assert "trainer: 12 completions a batch" in budget.batch_problem(recipe(), 1)
-    assert budget.arithmetic(recipe(launch={"processes": 4}), 4) == [
-        "batch: 6 prompts x 8 completions = 48 sampled at once by 4 processes",
-        "update: 6 x 2 accumulated x 4 processes = 48 completions",
+def batches(each: int, **more: int) -> dict[str, Any]:
+    return {"trainer": TREE["trainer"] | {"per_device_train_batch_size": each} | more}
+
+
+def test_groups_are_counted_in_each_process() -> None:
+    """4 x 2 = 8 completions are a group. 6 x 2 = 12 are none, nor are four processes' 48, cut at their borders."""
+    assert budget.arithmetic(recipe(**batches(4)), 4) == [
+        "batch: 4 prompts x 8 completions = 32 sampled at once by 4 processes",
+        "update: 4 x 2 accumulated x 4 processes = 32 completions",
     ]
-    with pytest.raises(UserError, match="12 completions a batch"):
+    preflight.require(recipe(launch={"processes": 4}, **batches(4)))
+    with pytest.raises(UserError, match="trainer: 12 completions a batch "):
         preflight.require(recipe())
-    preflight.require(recipe(launch={"processes": 4}))
-    with pytest.raises(UserError, match="36 completions a batch .* x launch.processes, or"):
-        preflight.require(recipe(launch={"processes": 3}))
+    with pytest.raises(UserError) as error:
+        preflight.require(recipe(launch={"processes": 4}))
+    assert error.value.lines == [
+        "demo: trainer: 12 completions a batch of each process (per_device_train_batch_size x "
+        "gradient_accumulation_steps, or generation_batch_size / launch.processes) cannot be split into groups of "
+        "num_generations=8; make it a multiple"
+    ]
+    assert budget.batch_problem(recipe(**batches(6, num_generations=4, gradient_accumulation_steps=1)), 2)
+    assert budget.batch_problem(recipe(**batches(1, generation_batch_size=36)), 8).startswith(
+        "trainer: 4.5 completions"
+    )
+    assert not budget.batch_problem(recipe(**batches(1, generation_batch_size=64)), 8)
 
 
 def folder(path: Path) -> Path:

@@ -55,6 +55,24 @@ def test_a_torn_checkpoint_is_passed_over(tear: Callable[[Path], object], tmp_pa
     assert checkpoints.newest_complete(tmp_path) == tmp_path / "checkpoint-10"
 
 
+def test_the_optimizer_of_processes_that_divide_it(tmp_path: Path) -> None:
+    """accelerate's FSDP writes optimizer.bin; DeepSpeed a folder of its own, and last of all which one, in `latest`."""
+    fsdp, deepspeed = make(tmp_path / "a", 4), make(tmp_path / "b", 4)
+    for checkpoint in (fsdp, deepspeed):
+        (checkpoint / "optimizer.pt").unlink()
+        assert not checkpoints.is_complete(checkpoint)
+    (fsdp / "optimizer.bin").write_bytes(b"x")
+    assert checkpoints.is_complete(fsdp)
+    states = deepspeed / "global_step4" / "bf16_zero_pp_rank_0_mp_rank_00_optim_states.pt"
+    states.parent.mkdir()
+    states.write_bytes(b"x")
+    assert not checkpoints.is_complete(deepspeed)
+    (deepspeed / "latest").write_text("global_step4")
+    assert checkpoints.is_complete(deepspeed)
+    states.unlink()
+    assert not checkpoints.is_complete(deepspeed)
+
+
 def test_adapters_and_sharded_models_count(tmp_path: Path) -> None:
     adapter, sharded = make(tmp_path / "a", 1), make(tmp_path / "b", 1)
     (adapter / "model.safetensors").rename(adapter / "adapter_model.safetensors")

@@ -6,7 +6,9 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -77,6 +79,32 @@ def test_processes_that_were_started_together_need_a_run_directory() -> None:
 def test_a_file_that_never_comes_is_not_waited_for_for_ever(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="waited 0 s for"):
         launch.wait_for(tmp_path / "run.json", seconds=0.0)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_others_wait_as_long_as_the_trainer_may(rank: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks accelerate first decides how long; it asks once."""
+    import accelerate
+
+    from emocal_rl.train.stage import arguments
+
+    asked: list[dict[str, object]] = []
+
+    class State:
+        is_main_process = rank == 0
+
+        def __init__(self, **options: object) -> None:
+            asked.append(options)
+
+        def wait_for_everyone(self) -> None:
+            asked.append({})
+
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr(accelerate, "PartialState", State)
+    assert launch.together(lambda: "done") == ("done" if rank == 0 else None)
+    assert (asked[0]["timeout"], len(asked)) == (timedelta(hours=2), 2)
+    stage, run = recipes.load("sft_reasoning").stages[0], SimpleNamespace(checkpoint_dir=lambda name: "x")
+    assert timedelta(seconds=arguments(stage, run, 0)["ddp_timeout"]) == asked[0]["timeout"]  # type: ignore[arg-type]
 
 
 SMALL = ["trainer.max_steps=3", "trainer.save_steps=3", "trainer.logging_steps=1", "data.limit=24"]

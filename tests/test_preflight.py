@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -129,3 +130,40 @@ def test_the_report_ends_with_what_each_normalisation_would_pay_for() -> None:
     )
     assert head.startswith("    scale_rewards  generations  10%")
     assert [line.split()[0] for line in table] == ["none", "batch", "group", "per_reward", "rank", *["group"] * 3]
+
+
+@pytest.mark.parametrize("config", ["fsdp2", "deepspeed_zero3", "mine"])
+def test_a_divided_model_is_not_folded_or_kept_by_one_process(
+    config: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(preflight, "gpus", lambda: 8)
+    monkeypatch.setattr(preflight, "find_spec", lambda name: object())
+    if config == "mine":
+        config = str(tmp_path / "mine.yaml")
+        Path(config).write_text("distributed_type: FSDP")
+    launch, instead = {"processes": 8}, "set launch.accelerate_config=deepspeed_zero2, or leave it out"
+    changes = {"model": {"lora": {}}, "early_stop": {}}
+    assert lines_of(launch=launch | {"accelerate_config": config}, **changes) == [
+        f"model.lora: one process folds the adapters in, and {config} gives it a part of the weights; {instead}",
+        f"demo: early_stop: one process keeps the best model, and {config} gives it a part; {instead}",
+    ]
+    preflight.require(recipes.from_tree(TREE | {"launch": launch | {"accelerate_config": config}}))
+    preflight.require(recipes.from_tree(TREE | changes | {"launch": launch | {"accelerate_config": "deepspeed_zero2"}}))
+
+
+@pytest.mark.parametrize(("text", "said"), [("{", "is not YAML: while parsing"), ("a", "is not a configuration of")])
+def test_a_configuration_that_is_none(text: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(preflight, "gpus", lambda: 8)
+    (tmp_path / "mine.yaml").write_text(text)
+    (line,) = lines_of(launch={"accelerate_config": str(tmp_path / "mine.yaml")})
+    assert line.startswith(f"launch.accelerate_config: {tmp_path / 'mine.yaml'} {said}")
+
+
+@pytest.mark.parametrize("engine", ["vllm-colocate", "vllm-server"])
+def test_packed_weights_cannot_be_sent_to_vllm(engine: str) -> None:
+    rollout = {"engine": engine, "servers": ["http://here:1"] if engine == "vllm-server" else []}
+    assert lines_of(model={"bits": 4, "lora": {}}, rollout=rollout) == [
+        f"demo: rollout.engine: weights of model.bits=4 stay packed, and {engine} cannot take them; set "
+        "rollout.engine=hf, or leave model.bits out"
+    ]
+    preflight.require(recipes.from_tree(TREE | {"model": {"bits": 8, "lora": {}}, "rollout": {"engine": "auto"}}))

@@ -255,6 +255,23 @@ def test_two_processes_cannot_resume_the_same_run(recipe: recipes.Recipe, python
     assert (done.code, done.err) == (2, message)
 
 
+def test_what_another_process_finished_meanwhile_is_not_trained_again(
+    recipe: recipes.Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """run.json is read again once the lock is held, and the lock is let go."""
+    interrupted(recipe)
+    lock, info = files.Lock, Path("r/run.json")
+
+    def late(path: Path, *how: Any) -> files.Lock:
+        info.write_text(json.dumps(json.loads(info.read_text()) | {"status": "done"}))
+        return lock(path, *how)
+
+    monkeypatch.setattr(files, "Lock", late)
+    with pytest.raises(UserError, match="^r is finished already; its report is r/report.html$"):
+        Run.open("r")
+    lock(Path("r/.lock"), str).release()
+
+
 OWN = """
 from emocal_rl.rewards import Rule, rule
 

@@ -42,12 +42,12 @@ def batch_problem(stage: Stage, processes: int = 1) -> str:
     sampled, generations = batch(stage, processes)
     if generations < 2:
         return f"trainer.num_generations is {generations}; comparing replies to a prompt takes at least 2"
-    if sampled % generations:
-        several = " x launch.processes" if processes > 1 else ""
+    if sampled % (generations * processes):  # rewards and monitors see the groups of their own process, whole
+        of, over = (" of each process", " / launch.processes") if processes > 1 else ("", "")
         return (
-            f"trainer: {sampled} completions a batch (per_device_train_batch_size x gradient_accumulation_steps"
-            f"{several}, or generation_batch_size) cannot be split into groups of num_generations={generations}; make "
-            "it a multiple"
+            f"trainer: {sampled / processes:g} completions a batch{of} (per_device_train_batch_size x "
+            f"gradient_accumulation_steps, or generation_batch_size{over}) cannot be split into groups of "
+            f"num_generations={generations}; make it a multiple"
         )
     return ""
 

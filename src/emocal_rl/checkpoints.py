@@ -9,6 +9,8 @@ from typing import Any
 # One of these holds the weights: a whole model, or a LoRA adapter; an index names the parts of a large one.
 _WEIGHTS = ("model.safetensors", "adapter_model.safetensors")
 _INDEX = "model.safetensors.index.json"
+# The optimizer's state: of a process of its own or of several alike, and of several that divide it under FSDP.
+_OPTIMIZER = ("optimizer.pt", "optimizer.bin")
 
 
 def newest_complete(folder: Path) -> Path | None:
@@ -22,12 +24,12 @@ def is_complete(checkpoint: Path) -> bool:
 
     The trainer writes weights, then optimizer and schedule, then trainer_state.json. So the last one has to be there,
     parse, and name the folder's step, the weights have to be as long as their own header says, and the optimizer's
-    state has to be there.
+    state has to be there: in one file, or in DeepSpeed's folder.
     """
     state = _read_json(checkpoint / "trainer_state.json")
     if state is None or state.get("global_step") != _step(checkpoint):
         return False
-    return _has_weights(checkpoint) and (checkpoint / "optimizer.pt").is_file()
+    return _has_weights(checkpoint) and _has_optimizer(checkpoint)
 
 
 def step_of(checkpoint: Path | None) -> int:
@@ -50,6 +52,19 @@ def _has_weights(checkpoint: Path) -> bool:
         parts = set(index.get("weight_map", {}).values())
         return bool(parts) and all(_whole_safetensors(checkpoint / part) for part in parts)
     return any(_whole_safetensors(checkpoint / name) for name in _WEIGHTS)
+
+
+def _has_optimizer(checkpoint: Path) -> bool:
+    return any((checkpoint / name).is_file() for name in _OPTIMIZER) or _has_deepspeed(checkpoint)
+
+
+def _has_deepspeed(checkpoint: Path) -> bool:
+    """Whether DeepSpeed has written its part: `latest`, which it writes last, names the folder of the states."""
+    try:
+        tag = (checkpoint / "latest").read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return False
+    return bool(tag) and any((checkpoint / tag).glob("*_optim_states.pt"))
 
 
 def _whole_safetensors(path: Path) -> bool:

@@ -14,8 +14,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+
+import yaml
 
 from emocal_rl.errors import UserError
 from emocal_rl.suggest import did_you_mean
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
     from emocal_rl.recipe_blocks import Launch
 
 GONE = "another process is gone"  # what a process says that misses one
+PATIENCE = 7200  # seconds that the other processes wait while the first one labels or evaluates
 SHIPPED = Path(__file__).parent / "launch_files"
 SCRIPTS = {"slurm": "slurm.sh", "skypilot": "skypilot.yaml"}
 Result = TypeVar("Result")
@@ -51,7 +55,8 @@ def together(work: Callable[[], Result]) -> Result | None:
     import torch
     from accelerate import PartialState
 
-    state = PartialState(cpu=not torch.cuda.is_available())
+    # whoever comes first makes the group of processes, with its own patience: that of torch is 10 or 30 minutes
+    state = PartialState(cpu=not torch.cuda.is_available(), timeout=timedelta(seconds=PATIENCE))
     result = work() if state.is_main_process else None
     state.wait_for_everyone()
     return result
@@ -72,6 +77,24 @@ def config_path(name: str) -> Path:
     if not Path(name).is_file():
         raise UserError(f"launch.accelerate_config: no file {name}{did_you_mean(name, shipped, what='shipped are')}")
     return Path(name)
+
+
+def divides_weights(name: str) -> bool:
+    """Whether each process holds only a part of the weights under a configuration: FSDP, or DeepSpeed's third stage.
+
+    Raises:
+        UserError: there is no such configuration, or it cannot be read.
+
+    >>> divides_weights("fsdp2"), divides_weights("deepspeed_zero3"), divides_weights("deepspeed_zero2")
+    (True, True, False)
+    """
+    try:
+        config = yaml.safe_load(config_path(name).read_text("utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as problem:
+        raise UserError(f"launch.accelerate_config: {name} is not YAML: {str(problem).splitlines()[0]}") from None
+    if not isinstance(config, dict):
+        raise UserError(f"launch.accelerate_config: {name} is not a configuration of accelerate")
+    return config.get("distributed_type") == "FSDP" or (config.get("deepspeed_config") or {}).get("zero_stage") == 3
 
 
 def command(launch: Launch, run_dir: Path) -> list[str]:

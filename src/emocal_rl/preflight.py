@@ -7,9 +7,10 @@ from typing import Any
 from emocal_rl import budget, data, trainer_keys
 from emocal_rl.environment import gpus
 from emocal_rl.errors import UserError
-from emocal_rl.launch import config_path
+from emocal_rl.launch import divides_weights
 from emocal_rl.models.sources import find_source
 from emocal_rl.recipe import Recipe, Stage
+from emocal_rl.recipe_blocks import Rollout
 from emocal_rl.rewards import Reward, Verdict, judge
 from emocal_rl.rewards.formats.core import confidence_text, find_format
 from emocal_rl.rewards.incentive import bias, describe, describe_bias
@@ -21,7 +22,7 @@ EXTRA_TRACKERS = ("tensorboard", "trackio", "wandb")  # what the extra `trackers
 
 def require(recipe: Recipe) -> None:
     """Raise one `UserError` with every reason not to train this recipe."""
-    parts = (_data_problems, _start_problems, _launch_problems, _tracker_problems, _stage_problems)
+    parts = (_data_problems, _start_problems, _launch_problems, _engine_problems, _tracker_problems, _stage_problems)
     problems = [problem for part in parts for problem in part(recipe)]
     if problems:
         raise UserError(*problems)
@@ -146,13 +147,36 @@ def _launch_problems(recipe: Recipe) -> Iterator[str]:
     if shipped is None:
         return
     try:
-        config_path(shipped)
+        divided = divides_weights(shipped)
     except UserError as error:
         yield from error.lines
+        divided = False
+    if divided:
+        yield from _divided_problems(recipe)
     if shipped.startswith("deepspeed") and find_spec("deepspeed") is None:
         yield f"launch.accelerate_config: {shipped} needs DeepSpeed; pip install deepspeed, or use fsdp2"
     if not here:
         yield f"launch.accelerate_config: {shipped} divides a model between GPUs, and there is none here"
+
+
+def _divided_problems(recipe: Recipe) -> Iterator[str]:
+    """What one process does with the whole model, where each has a part of the weights."""
+    config, instead = recipe.launch.accelerate_config, "set launch.accelerate_config=deepspeed_zero2, or leave it out"
+    if recipe.model.lora is not None:
+        yield f"model.lora: one process folds the adapters in, and {config} gives it a part of the weights; {instead}"
+    for stage in recipe.stages:
+        if stage.early_stop is not None:
+            yield f"{stage.name}: early_stop: one process keeps the best model, and {config} gives it a part; {instead}"
+
+
+def _engine_problems(recipe: Recipe) -> Iterator[str]:
+    bits = recipe.model.bits
+    for stage in recipe.stages if bits is not None else ():
+        if (engine := (stage.rollout or Rollout()).engine).startswith("vllm"):
+            yield (
+                f"{stage.name}: rollout.engine: weights of model.bits={bits} stay packed, and {engine} cannot take "
+                "them; set rollout.engine=hf, or leave model.bits out"
+            )
 
 
 def _tracker_problems(recipe: Recipe) -> Iterator[str]:

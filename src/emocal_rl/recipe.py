@@ -41,7 +41,8 @@ class Stage(Part):
     algorithm: Literal["sft", "grpo", "rloo", "ppo"]
     """sft (supervised fine-tuning), or by reinforcement learning on the reward: grpo, rloo or ppo."""
     split: str
-    """The training rows: stage_one, stage_two or stage_three."""
+    """The training rows: a split of the data, such as train, or one of its parts stage_one, stage_two and stage_three
+    (60 : 30 : 10)."""
     format: str
     """The output contract: the instruction added to the question and the reader of the reply."""
     target: Literal["annotator", "votes", "majority", "leave_one_annotator_out", "judge"] = "votes"

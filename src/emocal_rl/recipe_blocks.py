@@ -67,11 +67,13 @@ class Model(Part):
     """Start the recipe's own stage from this checkpoint, which is evaluated first, as the report's before; the warm
     starts are skipped then."""
     threads: int | Literal["auto"] = "auto"
-    """torch threads: a number, or auto (one for the tiny model, torch's default for any other)."""
+    """torch threads: a number, or auto (one on a machine without a GPU and at most four cores, else torch's
+    default)."""
     lora: Lora | None = None
     """Train low-rank adapters; null trains all weights that are not frozen."""
     bits: Literal[4, 8] | None = None
-    """Load weights quantised to 4 or 8 bits (bitsandbytes, a GPU and lora needed); null for 16 bits on a GPU."""
+    """Load weights quantised to 4 or 8 bits (bitsandbytes, a GPU and lora needed; replies are sampled by
+    rollout.engine: hf); null for 16 bits on a GPU."""
     min_pixels: int | None = Field(default=None, ge=1)
     """Scale smaller pictures up to this many pixels (Qwen-VL only); null leaves the processor's limit."""
     max_pixels: int | None = Field(default=None, ge=1)
@@ -82,7 +84,8 @@ class Evaluation(Part):
     """What is measured after each stage."""
 
     splits: list[str] = ["validation", "unseen_style", "unseen_emoji", "other_domain"]
-    """The splits to evaluate on; the first trains the post-hoc recalibration baselines."""
+    """The splits to evaluate on; the first trains the post-hoc recalibration baselines, so with one split there are no
+    recalibrated rows. The default is for the embedded data; other data need their own."""
     limit: int | None = Field(default=None, ge=1)
     """Evaluate at most this many rows of each split; null for all."""
     batch_size: int = Field(default=64, ge=1)
@@ -172,8 +175,8 @@ class Rollout(Part):
 
     engine: Literal["auto", "hf", "vllm-colocate", "vllm-server"] = "auto"
     """hf (transformers, in the trainer), vllm-colocate (vLLM in the trainer's process, on the same device),
-    vllm-server (servers started by `emocal-rl serve-rollouts`), or auto: vllm-colocate where vLLM is installed and a
-    GPU is there, else hf."""
+    vllm-server (servers started by `emocal-rl serve-rollouts`), or auto: vllm-colocate where vLLM is installed, a GPU
+    is there and model.bits is null, else hf."""
     servers: list[str] = []
     """Addresses of the servers, such as http://localhost:8000; prompts are divided between them. Only for
     vllm-server."""

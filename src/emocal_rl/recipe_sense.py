@@ -59,6 +59,7 @@ def _stage_problems(stage: dict[str, Any], rewards: bool) -> Iterator[tuple[Path
     yield from _rollout_problems(algorithm, stage.get("rollout"))
     yield from _ahead_problems(stage.get("rollout"), trainer)
     yield from _advantage_problems(algorithm, stage.get("credit", "sequence"), trainer)
+    yield from _step_problems(trainer)
     if rewards:
         yield from _reward_problems(stage.get("format"), reward)
         yield from _grader_problems(stage.get("grader"))
@@ -132,6 +133,13 @@ def _advantage_problems(algorithm: Any, credit: Any, trainer: Any) -> Iterator[t
             ("trainer", "scale_rewards"),
             f"{algorithm} has none and batch (got {scale!r}); group needs algorithm: grpo",
         )
+
+
+def _step_problems(trainer: Any) -> Iterator[tuple[Path, str]]:
+    """A stage is as long as its steps: what transformers makes of none, or of -1, is no training."""
+    steps = trainer.get("max_steps", 1) if isinstance(trainer, dict) else 1
+    if isinstance(steps, int) and not isinstance(steps, bool) and steps < 1:
+        yield ("trainer", "max_steps"), f"expected at least 1 (got {steps})"
 
 
 def _grader_problems(grader: Any) -> Iterator[tuple[Path, str]]:

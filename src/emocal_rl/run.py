@@ -25,19 +25,9 @@ from emocal_rl import checkpoints, files
 from emocal_rl import recipe as recipes
 from emocal_rl.errors import UserError
 from emocal_rl.run_info import changed_versions, new_info, now, read_info, recipe_of, runs_on
+from emocal_rl.run_log import AttemptLog
 
 NEEDED_BYTES = 300e6  # checkpoints, models and records of a run of the embedded data, with room to spare
-_LOGGERS = ("", "transformers")  # transformers keeps its messages from the root logger
-
-
-class _AttemptLog(logging.FileHandler):
-    """A log file that ends the run when the disk is full, where logging would print a traceback and go on."""
-
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (logging's name)
-        full = files.disk_full(sys.exc_info()[1], Path(self.baseFilename))
-        if full is not None:
-            raise full
-        super().handleError(record)
 
 
 class Run:
@@ -52,14 +42,8 @@ class Run:
         self.warnings: list[str] = []
         self._before, self._began = 0.0, time.monotonic()
         self._metrics = files.JsonLines(path / "metrics.jsonl")
-        self.log = path / "logs" / f"attempt-{len(list((path / 'logs').glob('attempt-*.log'))) + 1}.log"
-        with files.writing(self.log):
-            self.log.parent.mkdir(exist_ok=True)
-            self._handler = _AttemptLog(self.log, encoding="utf-8")
-        self._handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-        logging.getLogger("emocal_rl").setLevel(logging.INFO)
-        for name in _LOGGERS:
-            logging.getLogger(name).addHandler(self._handler)
+        self._handler = AttemptLog(path / "logs")
+        self.log = self._handler.path
 
     # Starting
 
@@ -85,10 +69,13 @@ class Run:
     def open(cls, path: str | Path) -> Self:
         """Continue an unfinished run. A directory that is none, or is finished or in use, is a `UserError`."""
         path = Path(path)
-        info = read_info(path)
-        if info["status"] == "done":
-            raise UserError(f"{path} is finished already; its report is {path / 'report.html'}")
+        _unfinished(path)
         lock = files.Lock(path / ".lock", lambda pid: _busy(path, pid))
+        try:
+            info = _unfinished(path)  # anew: whoever held the lock may have gone on since
+        except UserError:
+            lock.release()
+            raise
         run = cls(path, recipe_of(path, info), info, lock)
         here = runs_on()
         run.warnings += changed_versions(info["versions"], here["versions"])
@@ -170,8 +157,6 @@ class Run:
             stack.callback(self._lock.release)
             stack.callback(self._handler.close)
             stack.callback(self._metrics.close)
-            for name in _LOGGERS:
-                stack.callback(logging.getLogger(name).removeHandler, self._handler)
 
     def __enter__(self) -> Self:
         return self
@@ -240,6 +225,13 @@ def _default_path(name: str) -> Path:
     base = f"{name}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
     names = (base if number == 1 else f"{base}-{number}" for number in range(1, 1000))
     return next(Path("runs") / each for each in names if not (Path("runs") / each).exists())
+
+
+def _unfinished(path: Path) -> dict[str, Any]:
+    info = read_info(path)
+    if info["status"] == "done":
+        raise UserError(f"{path} is finished already; its report is {path / 'report.html'}")
+    return info
 
 
 def _exists(path: Path) -> str:

@@ -28,6 +28,7 @@ OWN = {
     "output_dir": "the run directory holds the checkpoints; choose it with --run-dir",
     "resume_from_checkpoint": "continue a run with: emocal-rl train --resume RUN_DIR",
     "seed": "set the recipe's own 'seed', which every stage shares",
+    "num_train_epochs": "a stage is as long as max_steps says",
     "disable_tqdm": "emocal-rl draws the progress itself",
     "remove_unused_columns": "the reward needs the columns of the targets",
     "model_init_kwargs": "the model is loaded from 'model'",

@@ -58,6 +58,32 @@ def test_sampled_strategies_by_hand(strategy, expected):
     assert made[1].facts["answers"] == {"anger": 2, "awe": 1}
 
 
+def open_row(identity: str, answer: str) -> Row:
+    return Row(identity, None, "How many?", (), (), identity, answer=answer)
+
+
+OPEN = [open_row("a", "12"), open_row("b", "Mount Fuji")]
+OPEN_ANSWERS = Said({"a": ["12", "12.0", " 12.", "21"], "b": ["mount fuji", "Mount Fuji.", "Fuji", ""]})
+
+
+def test_open_answers_are_graded_and_not_compared_as_text():
+    """By the label: 2 and 2 of 4, so (2 + 1) / 6; by numbers: 3 of 4 of the first, so (3 + 1) / 6."""
+    made = make_labels(OPEN, OPEN_ANSWERS, Labels(samples=4))
+    assert [(one.facts["hits"], one.confidence) for one in made] == [(2, 0.5), (2, 0.5)]
+    (one,) = make_labels(OPEN[:1], OPEN_ANSWERS, Labels(samples=4), "numeric")
+    assert (one.facts["hits"], one.confidence) == (3, 0.67)
+    assert make_labels(ROWS, ANSWERS, Labels(samples=4), "votes")[0].facts["hits"] == 3  # candidates need no grader
+
+
+def test_an_open_question_has_no_candidates_to_compare():
+    with pytest.raises(UserError) as error:
+        make_labels([*ROWS, *OPEN], Said({}, [0.5] * 4), Labels(strategy="answer_probability"))
+    assert error.value.lines == [
+        "labels: strategy answer_probability compares candidates; 2 of 4 rows are open questions (first: a); take "
+        "hit_rate"
+    ]
+
+
 def test_probability_of_the_label():
     made = make_labels(ROWS, Said({}, [0.874, None]), Labels(strategy="answer_probability"))
     assert [one.confidence for one in made] == [0.87, 0.12]  # an even share of eight labels where nothing was shown
@@ -197,7 +223,8 @@ def test_label_by_the_embedded_model_resumes_and_trains(cli, tmp_path):
                "trainer.max_steps=1", "trainer.per_device_train_batch_size=2", "evaluation.bootstrap=0"]  # fmt: skip
     assert cli("train", "--recipe", "sft_confidence", *options, "--run-dir", str(run)).code == 0
     learnt = json.loads((run / "records" / "sft_confidence-labels.json").read_text())
-    assert learnt == {one["id"]: one["confidence"] for one in made}
+    assert len(learnt) == 2  # the stage comes to two of the six rows
+    assert learnt.items() <= {one["id"]: one["confidence"] for one in made}.items()
 
 
 @pytest.mark.slow

@@ -148,7 +148,8 @@ def value_and_gradient(inputs: dict[str, torch.Tensor], column: int, worth: floa
     logits = torch.linspace(-1, 1, VOCABULARY).requires_grad_()
     states = torch.zeros(1, 5, VOCABULARY)
     states[0, 2 + column - 1] = 1
-    model = SimpleNamespace(get_output_embeddings=lambda: lambda hidden: hidden * logits)
+    config = SimpleNamespace(get_text_config=lambda: SimpleNamespace(model_type="llama"))
+    model = SimpleNamespace(get_output_embeddings=lambda: lambda hidden: hidden * logits, config=config)
     value = loss_side(model, worth)._expected_pay(model, states, inputs)
     value.backward()
     return value.item(), logits.grad, torch.softmax(logits.detach() / TEMPERATURE, -1)
@@ -198,7 +199,7 @@ def test_the_place_after_the_last_digit_is_the_end(tokenizer):
     texts = [FORM.write(PARTS, "positive", 0.8), FORM.write(PARTS, "positive", 0.8).replace("0.80", "0.805"), "hm"]
     reward(completions=texts, candidates=[CANDIDATES] * 3, label=["positive"] * 3)
     ids = tokenizer(texts, padding=True, padding_side="right", return_tensors="pt")["input_ids"]
-    output = {"completion_ids": ids}
+    output = {"completion_ids": ids, "completion_mask": torch.ones_like(ids)}
     advantages = trainer(reward, tokenizer, size=3)._token_advantages(output)
     ends = [
         [tokenizer.decode(row[end == kind]) for kind in (1, -1)]

@@ -92,8 +92,8 @@ def test_the_gradient_is_chance_times_pay_above_the_mean():
     torch.testing.assert_close(logits.grad[others], -chance[others])
 
 
-def test_the_sampled_answer_is_not_credited_twice(tokenizer):
-    """One of two is right: every token of the answer's segment gets +-.5 of it but the one that was decided exactly."""
+def two_replies(tokenizer):
+    """A trainer that has scored both candidates at .8, the second of which is right, and its output so far."""
     reward = TrlReward(Reward({"correct": 1.0, "brier": 1.0}, format="emocaliber", grader="label"))
     texts = [FORM.write(PARTS, answer, 0.8) for answer in CANDIDATES]
     reward(completions=texts, candidates=[CANDIDATES] * 2, label=["positive"] * 2)
@@ -102,12 +102,28 @@ def test_the_sampled_answer_is_not_credited_twice(tokenizer):
     bare.scale_rewards, bare.num_generations, bare._answers = "none", 2, True
     bare.accelerator, bare._weights = SimpleNamespace(num_processes=1), {"answer": 1.0, "confidence": 1.0}
     bare._digits = torch.tensor(tokenizer.convert_tokens_to_ids(list(DIGITS)))
-    output = {"completion_ids": tokenizer(texts, return_tensors="pt")["input_ids"]}
+    ids = tokenizer(texts, return_tensors="pt")["input_ids"]
+    return bare, {"completion_ids": ids, "completion_mask": torch.ones_like(ids)}
+
+
+def test_the_sampled_answer_is_not_credited_twice(tokenizer):
+    """One of two is right: every token of the answer's segment gets +-.5 of it but the one that was decided exactly."""
+    bare, output = two_replies(tokenizer)
     advantages = bare._token_advantages(output)
     column = output["answer_column"].tolist()
     assert [advantages[row, at].item() for row, at in enumerate(column)] == [0.0, 0.0]
     assert [advantages[row, at - 1].item() for row, at in enumerate(column)] == [-0.5, 0.5]
     assert output["answer_pay"].tolist() == [[0.0, 1.0], [0.0, 1.0]]
+
+
+def test_a_reply_that_is_masked_out_decides_nothing(tokenizer):
+    """`mask_truncated_completions` hides its tokens from the model, so what stands before them is not its own text."""
+    bare, output = two_replies(tokenizer)
+    output["completion_mask"][0] = 0
+    bare._token_advantages(output)
+    assert output["digit_pay"].abs().sum((1, 2)).gt(0).tolist() == [False, True]
+    assert output["digit_end"].ne(0).any(1).tolist() == [False, True]
+    assert output["answer_column"].ge(0).tolist() == [False, True]
 
 
 def test_only_exact_credit_has_it():

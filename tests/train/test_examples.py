@@ -1,11 +1,14 @@
 """Rows -> training examples."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from emocal_rl.data import Row, emoji
 from emocal_rl.data.augment import jitter
+from emocal_rl.errors import UserError
 from emocal_rl.rewards import FORMATS
 from emocal_rl.train import examples
 
@@ -63,3 +66,17 @@ def test_dataset_is_fixed_by_its_seed(row):
     assert pixels == [np.asarray(example["image"]).tobytes() for example in make(5)]
     assert len(set(pixels)) == 3
     assert pixels != [np.asarray(example["image"]).tobytes() for example in make(6)]
+
+
+def test_rows_with_and_without_pictures_are_refused_before_training(row, tmp_path):
+    """A file and a picture in memory, one of either is enough; a row that is visited twice is counted once."""
+    row.image.save(tmp_path / "a.png")
+    bare = replace(row, id="bare", source=None)
+    for other in (row, replace(row, source=tmp_path / "a.png")):
+        with pytest.raises(UserError) as error:
+            examples.dataset([other, bare, bare], lambda r: examples.rl_example(r, FORM), 0.0, 0)
+        assert error.value.lines == [
+            "data: 1 of 2 rows to train on have no picture (first: bare), and the others have; TRL takes no such "
+            "mixture, so leave out the ones or the others (data.exclude)"
+        ]
+    assert "image" not in examples.dataset([bare], lambda r: examples.rl_example(r, FORM), 0.0, 0).column_names

@@ -19,8 +19,12 @@ EIGHT = {"batch": 8, "accumulate": 1}
 CASES = {
     "exact": {"algorithm": "grpo", "credit": "exact", "digit_entropy": 0.02, "calibration_target": "leave_one_out",
               "trainer": {"scale_rewards": "batch"}},
+    "answers": {"algorithm": "grpo", "credit": "exact", "digit_entropy": 0.02, "exact_answer": True,
+                "segment_weights": {"answer": 0.5, "confidence": 10.0}, "trainer": {"learning_rate": 0.1}},
     "segment": {"algorithm": "grpo", "credit": "segment", "calibration_schedule": {"ramp": [0, 2]}},
     "ppo": {"algorithm": "ppo", "credit": "segment", "ppo": {"value_learning_rate": 0.05}},
+    "exact ppo": {"algorithm": "ppo", "credit": "exact", "digit_entropy": 0.02, "exact_answer": True,
+                  "segment_weights": {"answer": 0.5}},
 }  # fmt: skip
 
 
@@ -54,6 +58,18 @@ def same(found, wanted, start) -> bool:
 def test_accumulated_batches_are_one_batch(name, whole, start, tmp_path):
     found = scripted.train(Run.create(scripted.recipe(batch=2, accumulate=4, **CASES[name]), tmp_path / name))
     assert same(found, whole[name], start)
+
+
+@pytest.mark.parametrize("name", ["answers", "exact ppo"])
+@pytest.mark.parametrize("loss", ["dapo", "grpo"])
+def test_one_step_of_four_passes_of_eight_is_one_of_thirty_two(name, loss, start, tmp_path):
+    """Plain gradient descent: the way that is gone is the gradient, of TRL's loss and of every term that is added."""
+    found = {}
+    for batch, accumulate in ((8, 4), (32, 1)):
+        case = CASES[name] | {"trainer": CASES[name].get("trainer", {}) | {"max_steps": 1, "loss_type": loss}}
+        run = Run.create(scripted.recipe(batch=batch, accumulate=accumulate, **case), tmp_path / str(batch))
+        found[batch] = scripted.train(run)
+    assert same(found[8], found[32], start)
 
 
 def test_two_processes_are_one(whole, start, tmp_path):

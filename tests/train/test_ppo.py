@@ -1,9 +1,9 @@
 """PPO end to end on the small task: it learns, it is killed and continues, it works beside LoRA."""
 
 import json
-from types import SimpleNamespace
 
 import pytest
+import scripted
 import torch
 from safetensors.torch import load_file
 
@@ -12,7 +12,8 @@ from emocal_rl.adapters.trl import TrlReward
 from emocal_rl.errors import UserError
 from emocal_rl.models.load import load
 from emocal_rl.rewards import FORMATS, Reward
-from emocal_rl.train.ppo import PPOTrainer, SegmentPPOTrainer
+from emocal_rl.run import Run
+from emocal_rl.train.ppo import ExactPPOTrainer, PPOTrainer, SegmentPPOTrainer
 from emocal_rl.train.value_head import FILE, ValueHead, backbone, last_states
 
 
@@ -149,23 +150,68 @@ def test_what_ppo_cannot_do_is_said_in_one_line_each(toy):
         toy.recipe("grpo", ppo={"gamma": 0.9})
 
 
-def test_with_segment_credit_the_head_is_about_the_answer_alone():
-    """Right at .9 and unreadable: the head foresees 1 of .99, and the whole -1; only '0.90' keeps GRPO's advantage."""
+def right_and_unreadable():
+    """A reward that has scored "positive" at .9, which is right, and what cannot be read; their tokens; a decoder."""
     form, candidates = FORMATS["emocaliber"], ["negative", "positive"]
     reward = TrlReward(Reward({"correct": 1.0, "brier": 1.0}, format=form, grader="label"))
     text = form.write(dict.fromkeys(("element", "human", "context", "interaction", "analysis"), "x"), "positive", 0.9)
     reward(completions=[text, "hm"], candidates=[candidates] * 2, label=["positive"] * 2)
     tokenizer = load("tiny")[1].tokenizer
     ids = tokenizer([text, "hm"], padding=True, padding_side="right", return_tensors="pt")["input_ids"]
-    trainer = SimpleNamespace(
-        reward_funcs=[reward], _decode=lambda part: tokenizer.decode(part, skip_special_tokens=True)
-    )
-    earned = SegmentPPOTrainer._earned(trainer, torch.tensor([0.99, -1.0]))
-    assert earned.tolist() == pytest.approx([1.0, -1.0])
-    output = {"completion_ids": ids, "advantages": torch.full(ids.shape, 7.0)}
-    credited = SegmentPPOTrainer._credited(trainer, torch.zeros(ids.shape), output)
-    assert tokenizer.decode(ids[0][credited[0] == 7.0]) == "0.90"
-    assert credited[1].eq(0).all()
+    return reward, ids, lambda part: tokenizer.decode(part, skip_special_tokens=True)
+
+
+def credited(kind, answer: float = 1.0, **more):
+    """The advantages a trainer uses where the value head says 3 and GRPO's credit 7."""
+    reward, ids, decode = right_and_unreadable()
+    trainer = object.__new__(kind)
+    trainer.reward_funcs, trainer._decoded, trainer._answers = [reward], decode, bool(more)
+    trainer._weights = {"answer": answer, "confidence": 1.0}
+    output = {"completion_ids": ids, "advantages": torch.full(ids.shape, 7.0)} | more
+    return trainer, ids, decode, trainer._credited(torch.full(ids.shape, 3.0), output)
+
+
+def test_with_segment_credit_the_head_is_about_the_answer_alone():
+    """Right at .9 and unreadable: the head foresees 1 of .99, and the whole -1; only '0.90' keeps GRPO's advantage."""
+    trainer, ids, decode, found = credited(SegmentPPOTrainer)
+    assert trainer._earned(torch.tensor([0.99, -1.0])).tolist() == pytest.approx([1.0, -1.0])
+    assert decode(ids[0][found[0] == 7.0]) == "0.90"
+    assert found[0].unique().tolist() == [3.0, 7.0]
+    assert found[1].eq(3.0).all()
+
+
+def test_the_weight_of_the_answer_counts_in_readable_replies():
+    """Half of 3; a reply that cannot be read has no segments, and the confidence has a weight of its own."""
+    found = credited(SegmentPPOTrainer, 0.5)[3]
+    assert found[0].unique().tolist() == [1.5, 7.0]
+    assert found[1].eq(3.0).all()
+
+
+def test_an_answer_that_is_paid_by_its_expected_reward_is_not_paid_by_the_head_too():
+    """Column 4 of the first reply is its choice; the second one has none."""
+    found = credited(ExactPPOTrainer, answer_column=torch.tensor([4, -1]))[3]
+    assert found.eq(0).nonzero().tolist() == [[0, 4]]
+
+
+@pytest.mark.parametrize(("credit", "foreseen"), [("sequence", "total"), ("segment", "outcome"), ("exact", "outcome")])
+def test_the_head_starts_at_the_mean_of_what_it_foresees(tmp_path, monkeypatch, credit, foreseen):
+    """Of the totals; or without what the confidences cost, where those are credited by themselves."""
+    seen = []
+    original = PPOTrainer._generate_and_score_completions
+
+    def watched(self, inputs):
+        output = original(self, inputs)
+        seen.append((self.reward_funcs[0].last, output["values"]))
+        return output
+
+    monkeypatch.setattr(PPOTrainer, "_generate_and_score_completions", watched)
+    recipe = scripted.recipe("ppo", 8, 1, credit=credit, trainer={"max_steps": 1, "save_strategy": "no"})
+    scripted.train(Run.create(recipe, tmp_path / "run"))
+    ((scored, values),) = seen
+    totals = [row.total for row in scored]
+    outcomes = [row.total if row.reply.fault else row.correct for row in scored]
+    assert sum(outcomes) / 8 > sum(totals) / 8 + 0.1
+    assert values.numpy() == pytest.approx(sum(totals if foreseen == "total" else outcomes) / 8, abs=1e-6)
 
 
 def test_the_recipe_has_the_rollouts_of_grpo_brier():

@@ -1,14 +1,18 @@
 """RLOO: TRL's trainer with our rows, reward, run directory and resuming."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+import torch
+from trl import RLOOTrainer
 
 from emocal_rl import preflight
 from emocal_rl import recipe as recipes
 from emocal_rl.errors import UserError
 from emocal_rl.train import rl
 from emocal_rl.train.credit import leave_one_out
-from emocal_rl.train.rloo import rloo_options
+from emocal_rl.train.rloo import SampledRLOOTrainer, rloo_options
 
 
 def test_leave_one_out_by_hand():
@@ -56,6 +60,16 @@ def test_killed_it_continues_to_the_same_end(toy, curve_of):
     assert [row["step"] for row in curve_of(done)] == [1, 2, 3, 4]
     assert any(row["grad_norm"] > 0 for row in curve_of(done))
     assert curve_of(toy.killed_after(done, 2)) == curve_of(done)
+
+
+def test_a_reply_that_is_masked_out_has_the_same_chance_before_and_after(monkeypatch):
+    """The sampler's sums of three replies; TRL's 0 where it left one out, and where the sampler could not say."""
+    old = torch.tensor([-9.0, 0.0, -8.0])
+    output = {"old_logps": old, "completion_mask": torch.tensor([[1, 1], [0, 0], [1, 1]])}
+    monkeypatch.setattr(RLOOTrainer, "_generate_and_score_completions", lambda self, inputs: dict(output))
+    bare = object.__new__(SampledRLOOTrainer)
+    bare.vllm_generation = SimpleNamespace(latest=[[[-1.0], [-2.5]], [[-200.0], [-300.0]], [[-1.0], [None]]])
+    assert bare._generate_and_score_completions([])["old_logps"].tolist() == [-3.5, 0.0, -8.0]
 
 
 def test_options_are_translated():

@@ -68,7 +68,7 @@ class Record:
         return self.correct * (1 - self.confidence) ** 2 + (1 - self.correct) * self.confidence**2
 
 
-TOLERANCE = 1e-6  # by which a correctness that was written down may miss its share of the votes
+ROUNDING = 1e-6  # by which a correctness that was written down may miss its share of the votes
 NOT_JSON = "lines that are not JSON objects"
 
 
@@ -117,7 +117,7 @@ class Records:
         """Is every readable answer as correct as the share of its votes? Not so where a label judged it, or a judge."""
         shares = ((row.correct, row.share) for row in self.rows if row.fault is None)
         return self.votes is not None and all(
-            share is None or abs(correct - share) <= TOLERANCE for correct, share in shares
+            share is None or abs(correct - share) <= ROUNDING for correct, share in shares
         )
 
     @property

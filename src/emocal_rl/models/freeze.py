@@ -15,6 +15,14 @@ def aligner_of(model: Any) -> list[Any]:
     return [module for name, module in model.named_modules() if name.rpartition(".")[2] in ALIGNERS]
 
 
+def frozen_modules(model: Any, vision: bool, aligner: bool) -> set[int]:
+    """Ids of the modules that `freeze_vision` and `freeze_aligner` leave as they are, where they are called."""
+    aligning = {id(module) for part in aligner_of(model) for module in part.modules()}
+    tower = model.get_encoder(modality="image") if vision else model
+    seeing = set() if tower is model else {id(module) for module in tower.modules()} - aligning
+    return seeing | (aligning if aligner else set())
+
+
 def freeze_vision(model: Any) -> None:
     """Leave the vision tower as it is in training: it sees drawing styles that the stage's pictures do not show.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emocal_rl.errors import UserError
-from emocal_rl.models.freeze import aligner_of
+from emocal_rl.models.freeze import aligner_of, frozen_modules
 from emocal_rl.models.load import load
 
 if TYPE_CHECKING:
@@ -16,11 +17,11 @@ ADAPTER = "adapter"
 """Folder inside a finished stage's model that keeps its adapter; the model itself has it folded in."""
 
 
-def lora_config(model: Any, lora: Lora) -> Any:
-    """PEFT's configuration for this model.
+def lora_config(model: Any, lora: Lora, *, freeze_vision: bool = False, freeze_aligner: bool = False) -> Any:
+    """PEFT's configuration for this model; what a stage freezes gets no adapter.
 
     Raises:
-        UserError: no layer of the model is called as `lora.targets` says.
+        UserError: no layer of the model is called as `lora.targets` says, or all that are stay as they are.
     """
     from peft import LoraConfig
 
@@ -28,30 +29,32 @@ def lora_config(model: Any, lora: Lora) -> Any:
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules=target_layers(model, lora.targets),
+        target_modules=target_layers(model, lora.targets, frozen_modules(model, freeze_vision, freeze_aligner)),
         task_type="CAUSAL_LM",
     )
 
 
-def target_layers(model: Any, targets: str | list[str]) -> list[str]:
+def target_layers(model: Any, targets: str | list[str], frozen: Collection[int] = ()) -> list[str]:
     """Full names of the linear layers that get an adapter: those of the language model, all, or those named.
 
     The output layer never gets one: TRL computes log-probabilities from its weights alone.
+    frozen: ids of modules that get none; no quantised weight asks for a gradient, so the weights do not tell.
     """
     from torch.nn import Linear
 
     outputs = model.get_output_embeddings()
-    seeing = set() if targets != "language" else _seeing(model)
+    without = set(frozen) if targets != "language" else _seeing(model)
     names = [
         name
         for name, module in model.named_modules()
-        if isinstance(module, Linear) and module is not outputs and id(module) not in seeing
+        if isinstance(module, Linear) and module is not outputs and id(module) not in without
     ]
     if isinstance(targets, list):
         names = [name for name in names if name.rpartition(".")[2] in targets]
     if not names:
         wanted = f" called {', '.join(targets)}" if isinstance(targets, list) else f" for {targets}"
-        raise UserError(f"model.lora.targets: {type(model).__name__} has no linear layer{wanted}")
+        left = " besides those that freeze_vision and freeze_aligner leave as they are" if frozen else ""
+        raise UserError(f"model.lora.targets: {type(model).__name__} has no linear layer{wanted}{left}")
     return names
 
 

@@ -66,6 +66,24 @@ def deviations(values: np.ndarray, size: int, scale: str) -> np.ndarray:
     return np.full(len(values), values.std(ddof=1) + EPSILON if scale == "batch" else 1.0)
 
 
+def as_configured(logits: Any, config: Any) -> Any:
+    """What a model makes of its output layer's values: scaled, then softly capped, where its configuration says so.
+
+    TRL 1.16 does the same inside `add_fused_lm_head`, and offers no function for it.
+
+    >>> from types import SimpleNamespace
+    >>> as_configured(torch.tensor([2.0, -4.0]), SimpleNamespace(model_type="granite", logits_scaling=8.0))
+    tensor([ 0.2500, -0.5000])
+    """
+    named = ("logit_scale", "output_multiplier", "lm_head_multiplier")  # Cohere, Muse Glimmer, Falcon-H1
+    scale = next((found for name in named if (found := getattr(config, name, None)) is not None), None)
+    if scale is None and (given := getattr(config, "logits_scaling", None)) is not None:
+        scale = given if config.model_type == "hyperclovax" else 1 / given  # Granite and MiniCPM3 divide
+    logits = logits if scale is None else logits * scale
+    cap = getattr(config, "final_logit_softcapping", None)  # Gemma
+    return logits if cap is None else cap * torch.tanh(logits / cap)
+
+
 def importance(inputs: Any, row: Any) -> Any:
     """TRL's importance weights (N, 1) of the replies in `row` (N,): 1 where their sampler had the trainer's weights.
 
@@ -107,6 +125,8 @@ class ExactGRPOTrainer(SegmentGRPOTrainer):
         digits = set(self._digits.tolist())
         for row, (reply, scale) in enumerate(zip(scored, self._deviations(scored), strict=True)):
             ids = output["completion_ids"][row].tolist()
+            if not output["completion_mask"][row].any():  # left out by `mask_truncated_completions`: no token sees it
+                continue
             for decimal, (column, values) in enumerate(self._decided(reply, ids, pays[row]), 1):
                 pay[row, column] = torch.from_numpy(values / scale).float()
                 advantages[row, column] = 0.0
@@ -121,7 +141,11 @@ class ExactGRPOTrainer(SegmentGRPOTrainer):
         """Write the decisions between candidates into `output`, and clear their tokens' advantages (B, T)."""
         scorer, tokenizer = self.reward_funcs[0], tokenizer_of(self.processing_class)
         rows = zip(scorer.last, scorer.targets, output["completion_ids"].tolist(), strict=True)
-        choices = [choice(scorer.reward, *row, tokenizer, self._decode) for row in rows]
+        kept = output["completion_mask"].any(1).tolist()
+        choices = [
+            choice(scorer.reward, *row, tokenizer, self._decode) if seen else None
+            for row, seen in zip(rows, kept, strict=True)
+        ]
         for row, one in enumerate(choices):
             if one:
                 advantages[row, one.column] = 0.0
@@ -202,5 +226,6 @@ class ExactGRPOTrainer(SegmentGRPOTrainer):
         """Log-probabilities (N, V) of what could stand at `column` of the completions in `row`, both (N,)."""
         # the state that predicts completion token t stands just before it
         before = states[row, inputs["prompt_ids"].shape[1] + column - 1]
-        logits = self.accelerator.unwrap_model(model).get_output_embeddings()(before)
-        return torch.log_softmax(logits.float() / self.temperature, -1)
+        whole = self.accelerator.unwrap_model(model)
+        logits = as_configured(whole.get_output_embeddings()(before).float(), whole.config.get_text_config())
+        return torch.log_softmax(logits / self.temperature, -1)

@@ -13,6 +13,7 @@ from emocal_rl.data import Row
 from emocal_rl.data.augment import jitter
 from emocal_rl.data.pictures import Source, open_picture, parallel
 from emocal_rl.data.prompts import question
+from emocal_rl.errors import UserError
 from emocal_rl.rewards import Format
 
 Stated = float | Mapping[str, float]
@@ -52,7 +53,11 @@ def rl_example(row: Row, form: Format) -> dict[str, Any]:
 
 
 def dataset(rows: Iterable[Row], example: Callable[[Row], dict[str, Any]], augment: float, seed: int) -> Any:
-    """A `datasets.Dataset` of examples, each picture jittered anew; files are opened when the trainer comes to them."""
+    """A `datasets.Dataset` of examples, each picture jittered anew; files are opened when the trainer comes to them.
+
+    Raises:
+        UserError: some rows have a picture and others have none, which TRL (1.16) does not take in one batch.
+    """
     from datasets import Dataset
 
     chosen = list(rows)
@@ -62,6 +67,12 @@ def dataset(rows: Iterable[Row], example: Callable[[Row], dict[str, Any]], augme
     texts = Dataset.from_list([example(replace(row, source=None)) for row in chosen])
     if all(row.source is None for row in chosen):
         return texts
+    if bare := list(dict.fromkeys(row.id for row in chosen if row.source is None)):
+        raise UserError(
+            f"data: {len(bare)} of {len({row.id for row in chosen})} rows to train on have no picture (first: "
+            f"{bare[0]}), and the others have; TRL takes no such mixture, so leave out the ones or the others "
+            "(data.exclude)"
+        )
     return texts.add_column("image", list(range(len(chosen)))).with_transform(
         Opening([row.source for row in chosen], augment, seed)
     )

@@ -37,9 +37,11 @@ class StopNotFinite(TrainerCallback):  # type: ignore[misc]
         named = [(name, each.grad) for name, each in model.named_parameters() if each.grad is not None]
         if not named or torch.stack(torch._foreach_norm([_local(grad) for _, grad in named])).isfinite().all():
             return
-        name = next(name for name, grad in named if not _local(grad).isfinite().all())
+        where = next(name for name, grad in named if not _local(grad).isfinite().all())
+        if not any(_local(grad).isfinite().any() for _, grad in named):  # cutting spreads one NaN over all of them
+            where = "the loss"
         raise UserError(
-            f"stage {self.stage}: stopped at step {state.global_step + 1}: the gradient of {name} is not a number; "
+            f"stage {self.stage}: stopped at step {state.global_step + 1}: the gradient of {where} is not a number; "
             f"nothing was updated with it and {_kept(self.run, self.stage)}; lower trainer.learning_rate, or look "
             "for NaN in the starting checkpoint"
         )

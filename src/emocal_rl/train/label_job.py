@@ -49,7 +49,9 @@ def label(job: LabelJob, engine: Engine | None) -> tuple[list[str], int]:
     if job.labels.strategy in ASKING and job.checkpoint is not None:
         check_new(rows, trained_on(job.checkpoint, data), job.split)
     answers = None if engine is None else EngineAnswers(engine, job.completions, job.seed)
-    made = list(zip(rows, make_labels(rows, answers, job.labels), strict=True))
+    recipe = job.checkpoint.recipe if job.checkpoint else None
+    grader = recipe.grader if recipe else None
+    made = list(zip(rows, make_labels(rows, answers, job.labels, grader), strict=True))
     failed = frozenset() if answers is None else frozenset(answers.failed)
     kept = [(row, one) for row, one in made if row.id not in failed]
     files.write_jsonl(job.out, [entry(job, row, one) for row, one in kept])

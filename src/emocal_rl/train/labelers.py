@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from emocal_rl import files
+from emocal_rl.adapters.settings import by_row
 from emocal_rl.data import Row
 from emocal_rl.data.taxonomy import TAXONOMIES
 from emocal_rl.errors import UserError
 from emocal_rl.rewards import Format, Reply
 from emocal_rl.rewards.formats import find_format
+from emocal_rl.rewards.graders.core import Grader, find_grader, grade
 from emocal_rl.rewards.targets import aliases_of
 from emocal_rl.train.label import Label, quantised, shares, smoothed
 
@@ -38,7 +40,7 @@ class Answers(Protocol):
         ...
 
 
-Strategy = Callable[[Sequence[Row], Answers | None, "Labels"], list[Label]]
+Strategy = Callable[..., list[Label]]
 STRATEGIES: dict[str, Strategy] = {}
 ASKING = ("hit_rate", "self_consistency", "similarity", "answer_probability")
 """Strategies that ask the model, whose rows must be new to it."""
@@ -49,21 +51,35 @@ def _strategy(function: Strategy) -> Strategy:
     return function
 
 
-def make_labels(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[Label]:
+def make_labels(
+    rows: Sequence[Row], answers: Answers | None, labels: Labels, grader: str | Grader | None = None
+) -> list[Label]:
     """One label a row, by `labels.strategy`.
 
+    grader: of the stage, for sampled answers to open questions; None for the row's label, as evaluations have it.
+
     Raises:
-        UserError: what the strategy needs is missing: votes, a confidence in the row, the file or a row in it.
+        UserError: what the strategy needs is missing: votes, candidates, a confidence in the row, the file or a row in
+            it.
     """
-    return STRATEGIES[labels.strategy](rows, answers, labels)
+    strategy = STRATEGIES[labels.strategy]
+    return strategy(rows, answers, labels, grader) if strategy is hit_rate else strategy(rows, answers, labels)
 
 
 @_strategy
-def hit_rate(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[Label]:
-    """The share of sampled answers that are the row's label; unreadable ones are misses."""
-    found = []
-    for row, said in zip(rows, _said(rows, answers, labels), strict=True):
-        hits = said[row.label]
+def hit_rate(
+    rows: Sequence[Row], answers: Answers | None, labels: Labels, grader: str | Grader | None = None
+) -> list[Label]:
+    """The share of sampled answers that are the row's label; unreadable ones are misses.
+
+    Of an open question, where one answer can be written in many ways, those that `grader` takes for right.
+    """
+    judge, found = find_grader(grader or by_row), []
+    for row, replies in zip(rows, _replies(rows, answers, labels), strict=True):
+        said = _counted(replies)
+        hits = (
+            said[row.label] if row.candidates else sum(grade(judge, one, row.target()).correct or 0 for one in replies)
+        )
         value = smoothed(hits, said.total(), labels.smoothing)
         spread = shares([said[name] for name in row.candidates], row.candidates, labels.smoothing)
         found.append(Label(quantised(value), {"hits": hits, **_counts(said)}, spread))
@@ -100,6 +116,11 @@ def answer_probability(rows: Sequence[Row], answers: Answers | None, labels: Lab
     """
     if answers is None:
         raise UserError("labels: answer_probability needs a model")
+    if lacking := [row.id for row in rows if not row.candidates]:
+        raise UserError(
+            f"labels: strategy answer_probability compares candidates; {len(lacking)} of {len(rows)} rows are open "
+            f"questions (first: {lacking[0]}); take hit_rate"
+        )
     found = answers.probabilities(rows, labels)
     even = [1 / len(row.candidates) for row in rows]
     return [
@@ -189,11 +210,21 @@ def readers(rows: Sequence[Row], form: Format, texts: Sequence[Sequence[str | No
 
 
 def _said(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[Counter[str]]:
-    """How often each answer was sampled; unreadable replies under ""; failed requests are left out."""
+    """How often each answer to each row was sampled: see `_counted`."""
+    return [_counted(replies) for replies in _replies(rows, answers, labels)]
+
+
+def _replies(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[list[Reply]]:
+    """The sampled replies to each row; failed requests are left out."""
     if answers is None:
         raise UserError(f"labels: {labels.strategy} needs a model")
     read = readers(rows, find_format(labels.format), answers.samples(rows, labels))
-    return [Counter("" if one.fault else str(one.answer) for one in replies if one is not None) for replies in read]
+    return [[one for one in replies if one is not None] for replies in read]
+
+
+def _counted(replies: Sequence[Reply]) -> Counter[str]:
+    """How often each answer was given; unreadable replies under ""."""
+    return Counter("" if one.fault else str(one.answer) for one in replies)
 
 
 def _counts(said: Counter[str]) -> dict[str, Any]:

@@ -64,10 +64,10 @@ class PPOTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def _generate_and_score_completions(self, inputs: Any) -> Any:
         output = super()._generate_and_score_completions(inputs)
-        if self.model.training and self._step == 0 and self.state.global_step == 0:
-            self.value_head.start_at(torch.nan_to_num(self._totals.nanmean()).item())
         first = self.accelerator.process_index * len(inputs)
         totals = self._earned(self._totals[first : first + len(inputs)])
+        if self.model.training and self._step == 0 and self.state.global_step == 0:
+            self.value_head.start_at(torch.nan_to_num(self.accelerator.gather(totals).nanmean()).item())
         mask = output["completion_mask"] * (~totals.isnan())[:, None]  # a reply without a reward teaches nothing
         values = self._values_of(output)
         advantages, returns = gae(
@@ -174,9 +174,11 @@ class _PartsPPOTrainer(PPOTrainer):
         return torch.where(totals.isnan(), totals, torch.tensor(outcomes, dtype=totals.dtype, device=totals.device))
 
     def _credited(self, advantages: Any, output: Any) -> Any:
-        ids = output["completion_ids"].tolist()
-        states = torch.from_numpy(confidence_tokens(self.reward_funcs[0].last, ids, self._decode))
-        return torch.where(states.to(advantages.device), output["advantages"].to(advantages.dtype), advantages)
+        scored, device = self.reward_funcs[0].last, advantages.device
+        states = torch.from_numpy(confidence_tokens(scored, output["completion_ids"].tolist(), self._decode))
+        readable = torch.tensor([row.reply.fault is None for row in scored], device=device)
+        weighted = torch.where(readable[:, None], self._weights["answer"] * advantages, advantages)
+        return torch.where(states.to(device), output["advantages"].to(advantages.dtype), weighted)
 
 
 class SegmentPPOTrainer(_PartsPPOTrainer, SegmentGRPOTrainer):
@@ -185,6 +187,14 @@ class SegmentPPOTrainer(_PartsPPOTrainer, SegmentGRPOTrainer):
 
 class ExactPPOTrainer(_PartsPPOTrainer, ExactGRPOTrainer):
     """PPO whose confidence digits are paid by their expected score.  One `TrlReward`."""
+
+    def _credited(self, advantages: Any, output: Any) -> Any:
+        credited = super()._credited(advantages, output)
+        if not self._answers:
+            return credited
+        places = torch.arange(credited.shape[1], device=credited.device)
+        # the choice of an answer is paid by its expected reward
+        return credited.masked_fill(places == output["answer_column"][:, None], 0.0)
 
 
 TRAINERS = {"sequence": PPOTrainer, "segment": SegmentPPOTrainer, "exact": ExactPPOTrainer}

@@ -19,7 +19,7 @@ from emocal_rl.train.ppo import ppo_plan
 from emocal_rl.train.rloo import rloo_plan
 from emocal_rl.train.rollout import set_engine
 from emocal_rl.train.schedule import Scheduled
-from emocal_rl.train.stage import Plan, adapter, arguments, fit, save, training_rows
+from emocal_rl.train.stage import Plan, adapter, arguments, configured, fit, save, training_rows
 
 if TYPE_CHECKING:
     from emocal_rl.recipe import Recipe, Stage
@@ -39,15 +39,15 @@ def train_rl(
     plan: takes the place of the stage's own, for a trainer with changes.
     """
     plan = plan or PLANS[stage.algorithm](stage)
-    ours = {"shuffle_dataset": False, "generation_kwargs": {"suppress_tokens": image_token_ids(model, processor)}}
-    options = stage.model_copy(update={"trainer": plan.options})
-    args = plan.config(**arguments(options, run, recipe.seed, **ours))
+    sampling = never_sampled(plan.options, image_token_ids(model, processor))
+    options = stage.model_copy(update={"trainer": plan.options | {"generation_kwargs": sampling}})
+    args = configured(plan.config, arguments(options, run, recipe.seed, shuffle_dataset=False))
     args.save_steps = whole_generations(args)
     reward = reward_of(stage)
     scorer = scorer_of(stage, reward, args.num_generations, recipe.seed)
     rows = training_rows(stage, data, prompts_needed(args), recipe.seed)
     examples = dataset(rows, lambda row: rl_example(row, reward.format), stage.augment, recipe.seed)
-    extra = plan.extra | adapter(recipe, model)
+    extra = plan.extra | adapter(recipe, stage, model)
     trainer = plan.trainer(
         model=model, reward_funcs=scorer, args=args, train_dataset=examples, processing_class=processor, **extra
     )
@@ -87,18 +87,32 @@ def alerts(run: Run, new: dict[str, Any]) -> list[dict[str, Any]]:
     return known if same else [*known, new]
 
 
+def never_sampled(trainer: dict[str, Any], silent: list[int]) -> dict[str, Any]:
+    """The recipe's `generation_kwargs`, with the tokens that are never sampled in addition to its own."""
+    given = trainer.get("generation_kwargs") or {}
+    return given | {"suppress_tokens": sorted({*(given.get("suppress_tokens") or ()), *silent})}
+
+
 def prompts_needed(args: Any) -> int:
-    """Distinct prompts for all steps: each is answered `num_generations` times and used `num_iterations` times."""
-    rollouts = args.max_steps * args.per_device_train_batch_size * args.gradient_accumulation_steps * args.world_size
-    return int(-(-rollouts // (args.num_generations * args.num_iterations)))
+    """Distinct prompts for all steps, in whole sampled batches: TRL leaves out what does not fill one.
+
+    A batch of `generation_batch_size` replies, `num_generations` to a prompt, lasts for `_passes` of the model.
+    """
+    batches = math.ceil(args.max_steps * args.gradient_accumulation_steps / _passes(args))
+    return int(batches * (args.generation_batch_size // args.num_generations))
 
 
-def whole_generations(args: Any) -> float:
-    """`save_steps`, rounded up to where every sampled batch has been used up.
+def whole_generations(args: Any) -> int:
+    """`save_steps`, as a number of steps, rounded up to where every sampled batch has been used up.
 
     Rollouts are not part of a checkpoint: a run continued in the middle of a batch would sample another one.
     """
-    if args.save_steps < 1:  # a share of all steps
-        return float(args.save_steps)
-    updates = max(1, args.steps_per_generation * args.num_iterations // args.gradient_accumulation_steps)
-    return int(math.ceil(args.save_steps / updates) * updates)
+    asked = args.save_steps if args.save_steps >= 1 else args.max_steps * args.save_steps  # below 1: a share
+    accumulated = args.gradient_accumulation_steps
+    updates = math.lcm(_passes(args), accumulated) // accumulated
+    return int(math.ceil(asked / updates) * updates)
+
+
+def _passes(args: Any) -> int:
+    """How many passes, `gradient_accumulation_steps` to an update, learn from one sampled batch."""
+    return int(args.steps_per_generation * args.num_iterations)

@@ -40,6 +40,8 @@ class SampledRLOOTrainer(RLOOTrainer):  # type: ignore[misc]
             [torch.nan if token[0] is None else token[0] for token in reply] for reply in self.vllm_generation.latest
         ]
         sampled = torch.tensor([sum(reply) for reply in said], dtype=old.dtype, device=old.device)
+        # a reply that `mask_truncated_completions` leaves out has a sum of 0 everywhere in TRL
+        sampled = torch.where(output["completion_mask"].any(1), sampled, old)
         return output | {"old_logps": torch.where(sampled.isnan(), old, sampled)}
 
 

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from emocal_rl.run import Run
 
 
-def engine_of(stage: Stage) -> str:
+def engine_of(stage: Stage, bits: int | None = None) -> str:
     """The engine a stage's rollouts come from: `auto` takes vLLM when it is installed and a GPU is there.
+
+    bits: of the model's weights; quantised ones stay packed and cannot be sent, so that `auto` is hf.
 
     Raises:
         UserError: vLLM is asked for and not installed.
@@ -29,7 +31,7 @@ def engine_of(stage: Stage) -> str:
     asked = (stage.rollout or Rollout()).engine
     installed = importlib.util.find_spec("vllm") is not None
     if asked == "auto":
-        return "vllm-colocate" if installed and torch.cuda.is_available() else "hf"
+        return "vllm-colocate" if installed and torch.cuda.is_available() and bits is None else "hf"
     if asked != "hf" and not installed:
         raise UserError(
             f"stage {stage.name}: rollout.engine is {asked} and vLLM is not installed; pip install 'emocal-rl[vllm]' "
@@ -40,7 +42,7 @@ def engine_of(stage: Stage) -> str:
 
 def set_engine(trainer: Any, stage: Stage, run: Run, processor: Any) -> None:
     """Let the stage's engine sample the trainer's rollouts; with `hf` the trainer stays as it is."""
-    engine, options = engine_of(stage), stage.rollout or Rollout()
+    engine, options = engine_of(stage, run.recipe.model.bits), stage.rollout or Rollout()
     if engine == "hf":
         return
     silent = image_token_ids(trainer.model, processor)

@@ -13,6 +13,7 @@ from transformers import PrinterCallback, TrainerCallback
 from emocal_rl.checkpoints import step_of
 from emocal_rl.data import DataSet, Row, visits
 from emocal_rl.errors import UserError
+from emocal_rl.launch import PATIENCE
 from emocal_rl.models import patches
 from emocal_rl.models.lora import adapted, lora_config, save_merged
 from emocal_rl.progress import Tick, stage_progress
@@ -52,10 +53,18 @@ def arguments(stage: Stage, run: Run, seed: int, **ours: Any) -> dict[str, Any]:
         "bf16": gpu,
         "gradient_checkpointing": gpu,
         "dataloader_pin_memory": gpu,
-        "ddp_timeout": 7200,  # seconds; the other processes wait while the first one evaluates
+        "ddp_timeout": PATIENCE,
         **ours,
         **stage.trainer,
     }
+
+
+def configured(kind: type[Any], options: dict[str, Any]) -> Any:
+    """The config of TRL's class with these options, for one GPU a process."""
+    args = kind(**options)
+    if args.n_gpu > 1:  # nobody has launched processes: transformers would divide each batch by DataParallel
+        args._n_gpu = 1  # as transformers itself does for a model that has its device
+    return args
 
 
 def training_rows(stage: Stage, data: DataSet, count: int, seed: int) -> Iterator[Row]:
@@ -77,9 +86,12 @@ def shuffled(rows: Sequence[Row], count: int, seed: int) -> Iterator[Row]:
         yield from (rows[i] for i in random.permutation(len(rows))[: count - start])
 
 
-def adapter(recipe: Recipe, model: Any) -> dict[str, Any]:
-    """The trainer argument that puts LoRA adapters on the model; none without them."""
-    return {} if recipe.model.lora is None else {"peft_config": lora_config(model, recipe.model.lora)}
+def adapter(recipe: Recipe, stage: Stage, model: Any) -> dict[str, Any]:
+    """The trainer argument that puts LoRA adapters on what the stage trains of the model; none without them."""
+    if recipe.model.lora is None:
+        return {}
+    frozen = {"freeze_vision": stage.freeze_vision, "freeze_aligner": stage.freeze_aligner}
+    return {"peft_config": lora_config(model, recipe.model.lora, **frozen)}
 
 
 # Which of the trainer's numbers stand beside the progress bar, and under what name.
@@ -116,7 +128,11 @@ class Recorder(TrainerCallback):  # type: ignore[misc]
 
 
 def fit(trainer: Any, stage: Stage, run: Run) -> None:
-    """Train from the last complete checkpoint, or from the start, with progress and logs."""
+    """Train from the last complete checkpoint, or from the start, with progress and logs.
+
+    Raises:
+        UserError: no step was made: transformers ends without a word where its data loader gives no batch.
+    """
     checkpoint = run.last_checkpoint(stage.name)
     if checkpoint:
         patches.checkpoints_of_cpu_processes()
@@ -126,6 +142,11 @@ def fit(trainer: Any, stage: Stage, run: Run) -> None:
         trainer.add_callback(StopNotFinite(stage.name, run))
         with named(stage, run):
             trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if trainer.state.global_step == 0:
+        raise UserError(
+            f"stage {stage.name}: nothing was trained: its rows do not fill one batch; lower "
+            "trainer.per_device_train_batch_size, or raise trainer.max_steps"
+        )
 
 
 def _progress(trainer: Any, stage: Stage, start: int) -> AbstractContextManager[Tick]:

@@ -51,6 +51,6 @@ def _make(
         before = recipe.stages[: recipe.stages.index(stage)]
         check_new(data.split(stage.split), {one.name: data.split(one.split) for one in before}, stage.split)
     answers = ModelAnswers(place(model), processor, recipe.seed, recipe.evaluation.batch_size)
-    found = make_labels(rows, answers, labels)
+    found = make_labels(rows, answers, labels, stage.grader)
     states = find_format(stage.format).states
     files.write_json(path, {row.id: label.stated(states) for row, label in zip(rows, found, strict=True)})

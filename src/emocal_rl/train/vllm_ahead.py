@@ -8,6 +8,7 @@ weights are known: GRPO and PPO weigh them by TRL's importance correction, RLOO 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ from transformers import TrainerCallback
 from trl.data_utils import prepare_multimodal_messages
 
 from emocal_rl import files
+from emocal_rl.data.pictures import content
 from emocal_rl.recipe_blocks import Rollout
 from emocal_rl.train.vllm_server import ServerEngine, in_words
 
@@ -36,11 +38,13 @@ class Batch:
     Attributes:
         weights: the step whose weights sample it.
         prompts: token ids, one list a group.
+        pictures: digest of each prompt's pictures, whose token ids are the same for all.
         found: what the servers answer, with the `seconds` that it took.
     """
 
     weights: int
     prompts: list[list[int]]
+    pictures: list[str]
     found: Future[dict[str, Any]]
     waited: float = 0.0
 
@@ -87,7 +91,7 @@ class AheadEngine(ServerEngine):
         training = self.trainer.model.training
         if training:
             self._count()
-        found = self._taken(prompts, num_generations) if training else None
+        found = self._taken(prompts, images, num_generations) if training else None
         if found is None:
             self._sampling = self._number
             found = super().generate(prompts, images, num_generations, profiler)
@@ -106,26 +110,27 @@ class AheadEngine(ServerEngine):
         if self.accelerator.is_main_process and kept.exists():
             self._ahead = _read(kept)
 
-    def _taken(self, prompts: Any, num_generations: int) -> Any:
+    def _taken(self, prompts: Any, images: Any, num_generations: int) -> Any:
         """This process's part of the batch that was sampled ahead; None where it is another."""
-        sent = gather_object(prompts)[::num_generations]
+        first = self.accelerator.process_index * len(prompts)
+        heads = range(-first % num_generations, len(prompts), num_generations)  # of the groups that begin here
+        sent = gather_object([(list(prompts[at]), digest(images and images[at])) for at in heads])
         whole = [self._fitting(sent) if self.accelerator.is_main_process else None]
         broadcast_object_list(whole)
         if whole[0] is None:
             return None
-        first = self.accelerator.process_index * len(prompts)
         mine = slice(first, first + len(prompts))
         completions, chances = (whole[0][key][mine] for key in ("completion_ids", "logprobs"))
         self.check_tokens(completions)
         return prompts, completions, chances, None
 
-    def _fitting(self, sent: list[list[int]]) -> dict[str, Any] | None:
+    def _fitting(self, sent: list[tuple[list[int], str]]) -> dict[str, Any] | None:
         batch, self._ahead = self._ahead, None
         if batch is None:
             self._log(0, 0.0)
             return None
         found = batch.found.result()
-        if [list(ids) for ids in sent] != batch.prompts:
+        if sent != list(zip(batch.prompts, batch.pictures, strict=True)):
             self._log(0, 0.0)
             return None
         self._log(self.trainer.state.global_step - batch.weights, max(0.0, found["seconds"] - batch.waited))
@@ -143,7 +148,8 @@ class AheadEngine(ServerEngine):
             return
         # not on the thread: a tokenizer cannot be used by two at a time
         prompts, images, _ = self._tokenize([_conversation(self.trainer.train_dataset[row]) for row in rows])
-        batch = Batch(self.trainer.state.global_step, [list(ids) for ids in prompts], Future())
+        pictures = [digest(each) for each in images or [None] * len(rows)]
+        batch = Batch(self.trainer.state.global_step, [list(ids) for ids in prompts], pictures, Future())
         self._ahead, self._sampling = batch, self._number + 1
         # a daemon: a run that ends with an error does not wait for replies that nobody will read
         Thread(target=self._sample, args=(batch, images, num_generations), daemon=True).start()
@@ -187,8 +193,8 @@ class AheadEngine(ServerEngine):
         """Write what is sampled ahead into a checkpoint."""
         self.wait()
         if (batch := self._ahead) is not None:
-            said = {"weights": batch.weights, "prompts": batch.prompts, "found": batch.found.result()}
-            files.write_json(checkpoint / KEPT, said)
+            said = {"weights": batch.weights, "prompts": batch.prompts, "pictures": batch.pictures}
+            files.write_json(checkpoint / KEPT, said | {"found": batch.found.result()})
 
 
 class _KeepInCheckpoints(TrainerCallback):  # type: ignore[misc]
@@ -204,7 +210,13 @@ def _read(path: Path) -> Batch:
     said = json.loads(path.read_text("utf-8"))
     found: Future[dict[str, Any]] = Future()
     found.set_result(said["found"] | {"seconds": 0.0})
-    return Batch(said["weights"], said["prompts"], found)
+    # "": before digests were kept; no picture has it, so such replies are sampled anew
+    return Batch(said["weights"], said["prompts"], said.get("pictures", [""] * len(said["prompts"])), found)
+
+
+def digest(pictures: Sequence[Any] | None) -> str:
+    """A text that is equal only for equal pictures; "" for none."""
+    return hashlib.sha256(b"".join(map(content, pictures))).hexdigest() if pictures else ""
 
 
 def _conversation(row: dict[str, Any]) -> Any:

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from urllib3.util.retry import Retry
 
 from emocal_rl.errors import UserError
 
+CONCURRENT = 64  # requests to a server at a time, as TRL
 KEY = "VLLM_API_KEY"  # the variable vLLM's own server reads
 START = "start one with: emocal-rl serve-rollouts MODEL"
 
@@ -41,7 +43,7 @@ class _Patient(HTTPAdapter):  # type: ignore[misc]
     def __init__(self, timeout: float) -> None:
         self.timeout = timeout
         tries = _Again(total=2, backoff_factor=0.5, status=0, allowed_methods=None)
-        super().__init__(max_retries=tries, pool_maxsize=64)
+        super().__init__(max_retries=tries, pool_maxsize=CONCURRENT)
 
     def send(self, request: Any, **given: Any) -> Any:
         return super().send(request, **{**given, "timeout": given.get("timeout") or self.timeout})
@@ -84,11 +86,15 @@ class Client(VLLMClient):  # type: ignore[misc]
         except requests.ConnectionError:
             return False
 
-    def _post(self, url: str, **kwargs: Any) -> Any:
-        body = kwargs.get("json") or {}
-        if "sampling_params" in body:
-            body["sampling_params"]["seed"] = seed_of(self.seed(), body["token_ids"], body.get("features"))
-        return super()._post(url, **kwargs)
+    def answers(self, prompts: list[Any], features: list[Any], seeds: list[int], **sampling: Any) -> list[Any]:
+        """What `generate` finds for each prompt alone: a request has one seed, so every prompt is one request."""
+        options = sampling.pop("generation_kwargs", None) or {}
+
+        def one(prompt: Any, feature: Any, seed: int) -> Any:
+            return self.generate([prompt], [feature], **sampling, generation_kwargs={**options, "seed": seed})
+
+        with ThreadPoolExecutor(min(CONCURRENT, len(prompts))) as pool:
+            return list(pool.map(one, prompts, features, seeds))
 
     def reload(self, folder: Path) -> None:
         """Load the weights in `folder`, and forget what was computed with the old ones."""
@@ -112,15 +118,23 @@ class Client(VLLMClient):  # type: ignore[misc]
             raise UserError(f"rollout: the server at {self.base_url} refused {name}: {_short(answer.text)}")
 
 
-def seed_of(base: int, prompt: Sequence[int], features: Any) -> int:
-    """A seed below 2**31 of a prompt's samples: the same whichever server and process asks.
+def seeds_of(base: int, prompts: Sequence[Sequence[int]], features: Sequence[Any]) -> list[int]:
+    """A seed below 2**31 of each prompt's samples: the same whichever server and process asks.
 
-    >>> seed_of(1, [5, 6], None) == seed_of(1, [5, 6], None) != seed_of(2, [5, 6], None)
-    True
+    A prompt that comes again in the batch has another one; else its replies would come again as well.
+
+    >>> first, again, other = seeds_of(1, [[5, 6], [5, 6], [7]], [None] * 3)
+    >>> first == seeds_of(1, [[5, 6]], [None])[0] != again, first != other, first != seeds_of(2, [[5, 6]], [None])[0]
+    (True, True, True)
     """
-    pictures = (features or {}).get("mm_hashes")
-    digest = hashlib.sha256(json.dumps([base, list(prompt), pictures], sort_keys=True).encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1
+    before: Counter[str] = Counter()
+    seeds = []
+    for prompt, feature in zip(prompts, features, strict=True):
+        text = json.dumps([base, list(prompt), (feature or {}).get("mm_hashes")], sort_keys=True)
+        digest = hashlib.sha256(f"{text}{before[text] or ''}".encode()).digest()
+        seeds.append(int.from_bytes(digest[:4], "big") >> 1)
+        before[text] += 1
+    return seeds
 
 
 class Servers:
@@ -135,10 +149,9 @@ class Servers:
 
     def generate(self, prompts: list[Any], features: list[Any] | None, **sampling: Any) -> dict[str, Any]:
         """As `VLLMClient.generate`: completions in the order of the prompts."""
-        found = self._shared(
-            [prompts, features or [None] * len(prompts)],
-            lambda client, part: [client.generate(prompts=part[0], features=part[1], **sampling)],
-        )
+        pictures = features or [None] * len(prompts)
+        seeds = seeds_of(self.clients[0].seed(), prompts, pictures)
+        found = self._shared([prompts, pictures, seeds], lambda client, part: client.answers(*part, **sampling))
         return {key: [one for part in found for one in part[key]] for key in found[0]}
 
     def _shared(self, columns: list[list[Any]], ask: Callable[[Client, list[list[Any]]], list[Any]]) -> list[Any]:
