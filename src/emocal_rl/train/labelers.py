@@ -40,7 +40,8 @@ class Answers(Protocol):
         ...
 
 
-Strategy = Callable[..., list[Label]]
+GraderName = str | Grader | None
+Strategy = Callable[[Sequence[Row], Answers | None, "Labels", GraderName], list[Label]]
 STRATEGIES: dict[str, Strategy] = {}
 ASKING = ("hit_rate", "self_consistency", "similarity", "answer_probability")
 """Strategies that ask the model, whose rows must be new to it."""
@@ -51,9 +52,7 @@ def _strategy(function: Strategy) -> Strategy:
     return function
 
 
-def make_labels(
-    rows: Sequence[Row], answers: Answers | None, labels: Labels, grader: str | Grader | None = None
-) -> list[Label]:
+def make_labels(rows: Sequence[Row], answers: Answers | None, labels: Labels, grader: GraderName = None) -> list[Label]:
     """One label a row, by `labels.strategy`.
 
     grader: of the stage, for sampled answers to open questions; None for the row's label, as evaluations have it.
@@ -62,14 +61,11 @@ def make_labels(
         UserError: what the strategy needs is missing: votes, candidates, a confidence in the row, the file or a row in
             it.
     """
-    strategy = STRATEGIES[labels.strategy]
-    return strategy(rows, answers, labels, grader) if strategy is hit_rate else strategy(rows, answers, labels)
+    return STRATEGIES[labels.strategy](rows, answers, labels, grader)
 
 
 @_strategy
-def hit_rate(
-    rows: Sequence[Row], answers: Answers | None, labels: Labels, grader: str | Grader | None = None
-) -> list[Label]:
+def hit_rate(rows: Sequence[Row], answers: Answers | None, labels: Labels, grader: GraderName) -> list[Label]:
     """The share of sampled answers that are the row's label; unreadable ones are misses.
 
     Of an open question, where one answer can be written in many ways, those that `grader` takes for right.
@@ -87,7 +83,7 @@ def hit_rate(
 
 
 @_strategy
-def self_consistency(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[Label]:
+def self_consistency(rows: Sequence[Row], answers: Answers | None, labels: Labels, grader: GraderName) -> list[Label]:
     """The share of sampled answers that are the most frequent one, whether right or not.  Wang et al. (2022)."""
     found = []
     for said in _said(rows, answers, labels):
@@ -98,7 +94,7 @@ def self_consistency(rows: Sequence[Row], answers: Answers | None, labels: Label
 
 
 @_strategy
-def similarity(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[Label]:
+def similarity(rows: Sequence[Row], answers: Answers | None, labels: Labels, grader: GraderName) -> list[Label]:
     """The hit rate with part credit, `labels.near`, for another label of the same polarity."""
     found = []
     for row, said in zip(rows, _said(rows, answers, labels), strict=True):
@@ -109,7 +105,7 @@ def similarity(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> 
 
 
 @_strategy
-def answer_probability(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[Label]:
+def answer_probability(rows: Sequence[Row], answers: Answers | None, labels: Labels, grader: GraderName) -> list[Label]:
     """The probability of the label's tokens among those of the candidates, where the model's own answer stands.
 
     A row whose reply cannot be read gets an even share: the model shows nothing about it.
@@ -130,7 +126,7 @@ def answer_probability(rows: Sequence[Row], answers: Answers | None, labels: Lab
 
 
 @_strategy
-def votes(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[Label]:
+def votes(rows: Sequence[Row], answers: Answers | None, labels: Labels, grader: GraderName) -> list[Label]:
     """The share of annotators who chose the label; counts are smoothed, shares of unknown counts are not."""
     if certain := [row.id for row in rows if not row.votes or max(row.votes) == sum(row.votes) == 1]:
         raise UserError(
@@ -147,13 +143,13 @@ def votes(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[
 
 
 @_strategy
-def constant(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[Label]:
+def constant(rows: Sequence[Row], answers: Answers | None, labels: Labels, grader: GraderName) -> list[Label]:
     """`labels.value` for every row: a baseline that teaches the format and nothing else."""
     return [Label(quantised(labels.value)) for _ in rows]
 
 
 @_strategy
-def given(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[Label]:
+def given(rows: Sequence[Row], answers: Answers | None, labels: Labels, grader: GraderName) -> list[Label]:
     """The confidence that the data set itself states, as VEC-CoT's second stage does."""
     if missing := [row.id for row in rows if row.confidence is None]:
         raise UserError(
@@ -164,7 +160,7 @@ def given(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[
 
 
 @_strategy
-def file(rows: Sequence[Row], answers: Answers | None, labels: Labels) -> list[Label]:
+def file(rows: Sequence[Row], answers: Answers | None, labels: Labels, grader: GraderName) -> list[Label]:
     """What `emocal-rl label` wrote into `labels.file`."""
     path = Path(labels.file or "")
     if labels.file is None or not path.is_file():
