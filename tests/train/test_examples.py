@@ -27,6 +27,12 @@ def test_target_text_reads_back_as_what_was_meant(row):
     assert reply.parts["element"] == row.parts["element"]
 
 
+def test_a_row_without_the_reasoning_is_named_with_what_to_do(row):
+    said = f"row {row.id}: format 'emocaliber': part 'element' is missing or empty; .* emocal-rl trace$"
+    with pytest.raises(UserError, match=said):
+        examples.sft_example(replace(row, parts={}), FORM, 0.5)
+
+
 def test_every_training_row_can_be_written_and_read(row):
     """All three training splits, both numbers of classes: no name breaks the format."""
     for classes in (2, 3):

@@ -37,14 +37,24 @@ def sft_example(row: Row, form: Format, stated: Stated | None) -> dict[str, Any]
 
     stated: the confidence in the majority answer; a distribution, whose most probable label is then the answer; or None
         where the format states nothing.
+
+    Raises:
+        UserError: the row has not all the reasoning that the format writes.
     """
-    if isinstance(stated, Mapping):
-        label = max(stated, key=lambda name: stated[name])
-        told = row.parts.get("think") or f"{row.parts.get('element', '')}; people feel {label}".removeprefix("; ")
-        text = form.write({"think": told}, label, distribution=stated)
-    else:
-        text = form.write(reasoning(row, row.label), row.label, stated)
+    try:
+        text = _target(row, form, stated)
+    except UserError as problem:
+        where = "reasoning comes with a row (`parts`), or from: emocal-rl trace"
+        raise UserError(f"row {row.id}: {problem}; {where}") from None
     return {**prompt_columns(row, form), "completion": [{"role": "assistant", "content": text}]}
+
+
+def _target(row: Row, form: Format, stated: Stated | None) -> str:
+    if not isinstance(stated, Mapping):
+        return form.write(reasoning(row, row.label), row.label, stated)
+    label = max(stated, key=lambda name: stated[name])
+    told = row.parts.get("think") or f"{row.parts.get('element', '')}; people feel {label}".removeprefix("; ")
+    return form.write({"think": told}, label, distribution=stated)
 
 
 def rl_example(row: Row, form: Format) -> dict[str, Any]:
