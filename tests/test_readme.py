@@ -90,3 +90,16 @@ def test_every_path_in_the_file_list_exists():
         for name in line.strip().split("  ")[0].split():
             inside = ROOT / "src" / "emocal_rl" if line.startswith("  ") else ROOT
             assert list(inside.glob(name)), name
+
+
+def test_the_text_recipes_table_is_the_committed_report():
+    results = json.loads((ROOT / "docs" / "results" / "text_vader_smollm2" / "metrics.json").read_text("utf-8"))
+    page = (ROOT / "docs" / "paper_scale.md").read_text("utf-8").split("## A pretrained model")[1].split("## On verl")[0]
+    for split, when in ((s, w) for s in ("unseen_words", "emoticons") for w in ("before", "after")):
+        found = {name: each["value"] for name, each in results["splits"][split]["systems"][when]["metrics"].items()}
+        numbers = " | ".join(f"{found[name]:.3f}" for name in ("brier", "ece_10", "auroc"))
+        shares = " | ".join(f"{found[name]:.1%}".replace("%", " %") for name in ("accuracy", "parse_rate"))
+        assert f"{numbers} | {shares} |" in page
+    for split in ("unseen_words", "emoticons"):
+        gap = results["splits"][split]["differences"]["before"]["brier"]
+        assert f"({gap['value']:+.3f} [{gap['low']:.3f}, {gap['high']:.3f}])" in page
