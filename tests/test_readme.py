@@ -94,7 +94,8 @@ def test_every_path_in_the_file_list_exists():
 
 def test_the_text_recipes_table_is_the_committed_report():
     results = json.loads((ROOT / "docs" / "results" / "text_vader_smollm2" / "metrics.json").read_text("utf-8"))
-    page = (ROOT / "docs" / "paper_scale.md").read_text("utf-8").split("## A pretrained model")[1].split("## On verl")[0]
+    page = (ROOT / "docs" / "paper_scale.md").read_text("utf-8")
+    page = page.split("## A pretrained model")[1].split("## On verl")[0]
     for split, when in ((s, w) for s in ("unseen_words", "emoticons") for w in ("before", "after")):
         found = {name: each["value"] for name, each in results["splits"][split]["systems"][when]["metrics"].items()}
         numbers = " | ".join(f"{found[name]:.3f}" for name in ("brier", "ece_10", "auroc"))
