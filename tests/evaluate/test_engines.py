@@ -75,6 +75,7 @@ def test_the_server_gives_what_transformers_gives(
     assert {body["max_tokens"] for body in server.seen} == {24}
 
 
+@pytest.mark.slow
 def test_passing_trouble_is_tried_again(server: Endpoint, requests: list[Request], expected: list[str]) -> None:
     server.faults = [503, 429, "slow", "text"]
     options = {"timeout": 3.0, "backoff": 0.01}  # a busy machine takes a while to answer

@@ -17,6 +17,7 @@ from emocal_rl.evaluate.measure import MEASURES
 from emocal_rl.evaluate.resample import Resampler
 
 
+@pytest.mark.slow
 def test_confidences_that_differ_in_every_row_are_resampled_on_a_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     c = np.random.default_rng(0).random(2500)
     y = (np.random.default_rng(1).random(2500) < c**2).astype(float)

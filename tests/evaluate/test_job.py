@@ -49,6 +49,7 @@ def test_a_job_leaves_records_a_report_and_what_it_evaluated(tmp_path: Path) -> 
     assert "after+isotonic" in metrics["splits"]["unseen_style"]["systems"]
 
 
+@pytest.mark.slow
 def test_failed_rows_are_named_and_tried_again(tmp_path: Path) -> None:
     first_id = json.loads(json.dumps(run_job(job(tmp_path / "whole"), Careful())))["gallery"]
     assert first_id is not None
@@ -246,6 +247,7 @@ def test_a_format_that_states_no_confidence_is_judged_by_its_answers(tmp_path: P
     assert "confidence" not in files.read_jsonl(tmp_path / "eval" / "records" / "tiny-validation.jsonl")[0]["terms"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [("warm", "last"), ("last", "warm")])
 def test_two_stages_of_a_run_are_before_and_after_in_the_order_of_the_run(
     tmp_path: Path, names: tuple[str, str]
@@ -259,6 +261,7 @@ def test_two_stages_of_a_run_are_before_and_after_in_the_order_of_the_run(
     assert [(each["name"], each["run"]) for each in found] == [("warm", ".."), ("last", "..")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runs", [(None, None), ("one", "two"), ("one", None)])
 def test_two_models_in_one_directory_are_not_before_and_after(
     tmp_path: Path, runs: tuple[str | None, str | None]

@@ -328,6 +328,7 @@ def test_summary_is_about_ten_lines_and_aligned(finished: tuple[Path, dict[str, 
     assert max(map(len, lines[1:])) <= 100
 
 
+@pytest.mark.slow
 def test_reports_are_reproducible_and_leave_matplotlib_alone(tmp_path: Path) -> None:
     path = write_run(tmp_path / "r", rows=30, splits=TWO)
     settings = dict(mpl.rcParams)

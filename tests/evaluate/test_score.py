@@ -218,6 +218,7 @@ def test_mistakes_are_one_line(tmp_path: Path, cli: Callable[..., Any], argument
     assert done.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_report_has_a_section_for_every_task_or_split(tmp_path: Path, cli: Callable[..., Any]) -> None:
     lines = [row(i, reply("joy" if i % 3 else "fear", 0.6 + 0.1 * (i % 4)), task=f"t {i % 2}") for i in range(40)]
     lines[0] |= {"label": None, "candidates": None, "votes": {"joy": 2, "fear": 1}}
@@ -248,6 +249,7 @@ def test_a_report_has_a_section_for_every_task_or_split(tmp_path: Path, cli: Cal
     assert "after+isotonic" in numbers["splits"]["test"]["systems"]
 
 
+@pytest.mark.slow
 def test_a_report_replaces_the_one_that_was_there(tmp_path: Path, cli: Callable[..., Any]) -> None:
     """Two files are not the before and after of one model, and sections that the file no longer has go."""
     lines = [row(i, reply("joy" if i % 3 else "fear"), split="new" if i % 2 else "test") for i in range(20)]

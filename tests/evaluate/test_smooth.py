@@ -71,6 +71,7 @@ def test_over_confidence_is_above_the_floor() -> None:
     assert p < 0.01
 
 
+@pytest.mark.slow
 def test_very_many_values_keep_their_error_on_a_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     c = np.random.default_rng(0).random(4200)
     y = (np.random.default_rng(1).random(4200) < c**2).astype(float)

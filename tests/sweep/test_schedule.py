@@ -74,6 +74,7 @@ def test_never_more_at_a_time_than_the_engine_takes(plan: spec.Plan, tmp_path: P
     assert most == 2
 
 
+@pytest.mark.slow
 def test_a_cluster_has_a_run_queued_until_the_run_says_that_it_is_running(plan: spec.Plan, tmp_path: Path) -> None:
     seen: dict[str, list[str]] = {}
 

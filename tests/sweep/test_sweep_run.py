@@ -65,6 +65,7 @@ Task("cold/x", path, made).begin(["sweep"])
 """
 
 
+@pytest.mark.slow
 def test_parts_of_a_sweep_may_begin_the_same_run_at_once(tmp_path: Path) -> None:
     at = str(time.time() + 5)
     parts = [
