@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
-from keys import formats, sections
+from keys import formats, sections, table_row
 from plots import picture
 
 from emocal_rl import catalogue, preflight, recipe, recipe_source
@@ -90,10 +90,6 @@ def _credit(row: Entry) -> str:
     return str(row.trainer.get("credit", "sequence"))
 
 
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
-
-
 # Rewards
 
 
@@ -102,8 +98,8 @@ def _rewards(rows: list[Entry]) -> Iterator[str]:
         of_kind = [row for row in rows if row.kind == kind]
         head = ["name", "range", "proper", "safe weight", "verdict"]
         kept = [i for i in range(len(head)) if i != 3 or kind == "rule"]
-        yield from (f"## {kind.capitalize()}s", "", _row(*(head[i] for i in kept)), f"|{'---|' * len(kept)}")
-        yield from (_row(*(_cells(row)[i] for i in kept)) for row in of_kind)
+        yield from (f"## {kind.capitalize()}s", "", table_row(*(head[i] for i in kept)), f"|{'---|' * len(kept)}")
+        yield from (table_row(*(_cells(row)[i] for i in kept)) for row in of_kind)
         yield ""
         for row in of_kind:
             yield from _reward(row)
@@ -166,7 +162,7 @@ def _published(row: Entry) -> list[str]:
 def _recipes() -> Iterator[str]:
     for name, path in recipe_source.packaged().items():
         yield from (f"## `{name}`", "", "```text", *_header(path), "```", "")
-        yield from (_row("stage", "algorithm", "format", "reward", "credit", "judged"), f"|{'---|' * 6}")
+        yield from (table_row("stage", "algorithm", "format", "reward", "credit", "judged"), f"|{'---|' * 6}")
         yield from (_stage(stage) for stage in recipe.load(name).stages)
         yield ""
     yield from ("## Sweeps", "", "`emocal-rl sweep NAME`; see [sweeps](sweeps.md).", "")
@@ -183,11 +179,11 @@ def _header(path: Path) -> Iterator[str]:
 
 def _stage(stage: recipe.Stage) -> str:
     if stage.algorithm == "sft":
-        return _row(stage.name, "sft", f"`{stage.format}`", "-", "-", "-")
+        return table_row(stage.name, "sft", f"`{stage.format}`", "-", "-", "-")
     terms = preflight.reward_of(stage).weights
     paid = stage.reward if isinstance(stage.reward, str) else " + ".join(f"{w:g} {name}" for name, w in terms.items())
     judged = "sound" if preflight.verdict_of(stage).sound else "**unsound**"
-    return _row(stage.name, stage.algorithm, f"`{stage.format}`", paid, stage.credit, judged)
+    return table_row(stage.name, stage.algorithm, f"`{stage.format}`", paid, stage.credit, judged)
 
 
 # The command line
@@ -201,7 +197,7 @@ def _commands() -> Iterator[str]:
         places = [_place(action) for action in actions if not action.option_strings]
         yield from (f"## {name}", "", f"{verb.summary[0].upper()}{verb.summary[1:]}.", "")
         yield from ("```text", " ".join(["emocal-rl", name, *places, "[options]"]), "```", "")
-        yield from ("| argument | what it is |", "|---|---|", *(_row(*_option(action)) for action in actions), "")
+        yield from ("| argument | what it is |", "|---|---|", *(table_row(*_option(action)) for action in actions), "")
 
 
 def _place(action: argparse.Action) -> str:

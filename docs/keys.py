@@ -20,6 +20,7 @@ KINDS = {
     "object": "mapping",
     "null": "null",
 }
+MARKS = {ord(letter): f"\\{letter}" for letter in "*_<[]"}
 BOUNDS = {"minimum": "at least", "exclusiveMinimum": "more than", "maximum": "at most", "exclusiveMaximum": "less than"}
 
 
@@ -44,17 +45,22 @@ def formats() -> Iterator[str]:
     yield from ("`module:name` for one of your own ([adding one](adding.md#a-format)).", "")
     yield from ("| format | states | what the prompt says |", "|---|---|---|")
     for name, form in sorted(FORMATS.items()):
-        yield f"| `{name}` | {form.states} | {_plain(form.instruction(['no', 'yes']))} |"
+        yield table_row(f"`{name}`", form.states, _plain(form.instruction(["no", "yes"])))
     yield from ("", "## Graders", "", "What `grader` may be; without one, the row's votes or its label decide.", "")
     yield from ("| grader | how an answer is graded |", "|---|---|")
     for name, grader in sorted(GRADERS.items()):
-        yield f"| `{name}` | {_plain((grader.__doc__ or '').partition(chr(10) * 2)[0])} |"
+        yield table_row(f"`{name}`", _plain((grader.__doc__ or "").partition("\n\n")[0]))
     yield ""
 
 
 def _plain(text: str) -> str:
-    """On one line and safe from being read as markup or as a cell's end."""
-    return " ".join(text.split()).translate({ord(letter): f"\\{letter}" for letter in "*_<[]|"})
+    """On one line and safe from being read as markup."""
+    return " ".join(text.split()).translate(MARKS)
+
+
+def table_row(*cells: str) -> str:
+    """A line of a table."""
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def _parts(above: str, keys: Schema, schema: Schema) -> Iterator[tuple[str, Schema]]:
@@ -78,8 +84,7 @@ def _table(keys: Schema, schema: Schema, above: str = "") -> Iterator[str]:
     yield from ("| key | what it may be | default | what it means |", "|---|---|---|---|")
     for key, made in keys.items():
         place = f"{above}.{key}" if above else key
-        cells = (f"`{key}`", _kind(made, place), _default(made), _meaning(made, schema))
-        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+        yield table_row(f"`{key}`", _kind(made, place), _default(made), _meaning(made, schema))
     yield ""
 
 
@@ -131,5 +136,4 @@ def _meaning(made: Schema, schema: Schema) -> str:
     """The description, of the key or else of what it holds, on one line and safe from being read as markup."""
     text = made.get("description") or schema["$defs"][_reference(made)]["description"]
     pieces = re.split(r"(`[^`]*`)", " ".join(text.split()))
-    marks = {ord(letter): f"\\{letter}" for letter in "*_<[]"}
-    return "".join(piece if piece.startswith("`") else piece.translate(marks) for piece in pieces)
+    return "".join(piece if piece.startswith("`") else piece.translate(MARKS) for piece in pieces)

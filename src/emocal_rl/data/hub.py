@@ -13,7 +13,7 @@ from PIL.Image import Image
 from emocal_rl.data.chat import fields_of, judged, parts_of
 from emocal_rl.data.rows import Row
 from emocal_rl.data.spec import SHOWN, DataSpec, excluded
-from emocal_rl.data.splits import STAGES, TRAIN, held_for_validation, named, stage_of
+from emocal_rl.data.splits import Places, named
 from emocal_rl.errors import UserError
 
 PREFIX = "hf:"
@@ -97,17 +97,17 @@ def load(spec: DataSpec) -> dict[str, Sequence[Row]]:
         reason = str(problem).strip() or type(problem).__name__
         raise UserError(f"data {spec.name}: {reason.splitlines()[0]}") from problem
     found: dict[str, Sequence[Row]] = {}
-    hold = "validation" not in map(named, map(str, tables))
+    validated = "validation" in map(named, map(str, tables))
     for split, table in tables.items():
         rows = HubRows(f"{name}:{split}", table, spec, array("I", range(len(table))))
-        found |= _split(named(str(split)), rows, hold)
+        found |= _split(named(str(split)), rows, validated)
     return found
 
 
-def _split(split: str, rows: HubRows, hold: bool) -> dict[str, Sequence[Row]]:
-    """The rows that are not excluded, all checked; of `train` the stages, and if `hold` some rows for validation."""
-    without, problems = excluded(rows.spec), list[str]()
-    kept, held, stages = array("I"), array("I"), {stage: array("I") for stage in STAGES}
+def _split(split: str, rows: HubRows, validated: bool) -> dict[str, Sequence[Row]]:
+    """The rows that are not excluded, all checked; of `train` also its parts, see `Places`."""
+    without, problems, kept = excluded(rows.spec), list[str](), Places()
+    kept.named[split] = array("I")  # there, even if nothing of it is left
     for place in rows.places:
         try:
             row = rows.row(place)
@@ -116,14 +116,9 @@ def _split(split: str, rows: HubRows, hold: bool) -> dict[str, Sequence[Row]]:
             if len(problems) == SHOWN:
                 break
             continue
-        if row.id in without:
-            continue
-        if hold and split == TRAIN and held_for_validation(row.cluster):
-            held.append(place)
-            continue
-        kept.append(place)
-        stages[stage_of(row.cluster)].append(place)
+        if row.id not in without:
+            kept.add(place, split, row.cluster)
     if problems:
         raise UserError(*problems)
-    chosen = {split: kept, **(stages if split == TRAIN else {}), **({"validation": held} if held else {})}
+    chosen = kept.splits(validated)
     return {name: HubRows(rows.name, rows.table, rows.spec, places) for name, places in chosen.items()}

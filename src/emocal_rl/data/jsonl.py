@@ -22,7 +22,7 @@ from typing import Any, overload
 from emocal_rl.data.chat import fields_of, judged, parts_of, picture_path
 from emocal_rl.data.rows import Row
 from emocal_rl.data.spec import SHOWN, DataSpec, excluded
-from emocal_rl.data.splits import STAGES, TRAIN, held_for_validation, named, part_of, stage_of
+from emocal_rl.data.splits import Places
 from emocal_rl.errors import UserError
 
 
@@ -121,35 +121,6 @@ def load(
     if not places.named:
         raise UserError(f"{path}: the file has no rows")
     return {name: JsonlRows(reader, starts, lines) for name, lines in places.splits().items()}
-
-
-class Places:
-    """Which lines belong to which split, as numbers."""
-
-    def __init__(self) -> None:
-        self.named: dict[str, array[int]] = {}
-        self._stages = {stage: array("I") for stage in STAGES}
-        self._held = array("I")  # for validation, should there be none
-
-    def add(self, line: int, split: object, cluster: str) -> None:
-        """A line, with the split that it names; the hash of its cluster decides where it names none."""
-        name = named(str(split)) if split else part_of(cluster)
-        self.named.setdefault(name, array("I")).append(line)
-        if name == TRAIN:
-            self._stages[stage_of(cluster)].append(line)
-            if held_for_validation(cluster):
-                self._held.append(line)
-
-    def splits(self) -> dict[str, array[int]]:
-        """What the lines name, with the stages of `train` and rows of it for validation where the file has neither."""
-        if TRAIN not in self.named or not self.named.keys().isdisjoint(STAGES):
-            return self.named
-        if "validation" in self.named or not self._held:
-            return self.named | self._stages
-        gone = set(self._held)
-        training = {TRAIN: self.named[TRAIN], **self._stages}
-        kept = {name: array("I", (n for n in lines if n not in gone)) for name, lines in training.items()}
-        return self.named | kept | {"validation": self._held}
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:

@@ -7,6 +7,7 @@ splits). Without a validation split: 5 in 85 of train. Every `train` is also div
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping
 
 from emocal_rl.data.rows import Row, ordinal
@@ -59,3 +60,35 @@ def with_stages(rows: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
     for row in rows[TRAIN]:
         stages[stage_of(row.cluster)].append(row)
     return {**rows, **stages}
+
+
+class Places:
+    """Which rows of a file or a table belong to which split, as numbers."""
+
+    def __init__(self) -> None:
+        self.named: dict[str, array[int]] = {}
+        self._stages = {stage: array("I") for stage in STAGES}
+        self._held = array("I")  # for validation, should there be none
+
+    def add(self, place: int, split: object, cluster: str) -> None:
+        """A row, with the split that it names; the hash of its cluster decides where it names none."""
+        name = named(str(split)) if split else part_of(cluster)
+        self.named.setdefault(name, array("I")).append(place)
+        if name == TRAIN:
+            self._stages[stage_of(cluster)].append(place)
+            if held_for_validation(cluster):
+                self._held.append(place)
+
+    def splits(self, validated: bool = False) -> dict[str, array[int]]:
+        """What the rows name, with the stages of `train` and rows of it for validation where there is neither.
+
+        validated: there is a validation split elsewhere.
+        """
+        if TRAIN not in self.named or not self.named.keys().isdisjoint(STAGES):
+            return self.named
+        if validated or "validation" in self.named or not self._held:
+            return self.named | self._stages
+        gone = set(self._held)
+        training = {TRAIN: self.named[TRAIN], **self._stages}
+        kept = {name: array("I", (n for n in places if n not in gone)) for name, places in training.items()}
+        return self.named | kept | {"validation": self._held}

@@ -16,7 +16,7 @@ def aligner_of(model: Any) -> list[Any]:
 
 
 def frozen_modules(model: Any, vision: bool, aligner: bool) -> set[int]:
-    """Ids of the modules that `freeze_vision` and `freeze_aligner` leave as they are, where they are called."""
+    """Ids of the modules that `freeze_vision` (vision) and `freeze_aligner` (aligner) leave as they are."""
     aligning = {id(module) for part in aligner_of(model) for module in part.modules()}
     tower = model.get_encoder(modality="image") if vision else model
     seeing = set() if tower is model else {id(module) for module in tower.modules()} - aligning

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emocal_rl.errors import UserError
-from emocal_rl.models.freeze import aligner_of, frozen_modules
+from emocal_rl.models.freeze import frozen_modules
 from emocal_rl.models.load import load
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def target_layers(model: Any, targets: str | list[str], frozen: Collection[int] 
     from torch.nn import Linear
 
     outputs = model.get_output_embeddings()
-    without = set(frozen) if targets != "language" else _seeing(model)
+    without = frozen if targets != "language" else frozen_modules(model, vision=True, aligner=True)
     names = [
         name
         for name, module in model.named_modules()
@@ -56,13 +56,6 @@ def target_layers(model: Any, targets: str | list[str], frozen: Collection[int] 
         left = " besides those that freeze_vision and freeze_aligner leave as they are" if frozen else ""
         raise UserError(f"model.lora.targets: {type(model).__name__} has no linear layer{wanted}{left}")
     return names
-
-
-def _seeing(model: Any) -> set[int]:
-    """Ids of all modules of the vision tower and the aligner."""
-    tower = model.get_encoder(modality="image")
-    parts = [*aligner_of(model), *([] if tower is model else [tower])]
-    return {id(module) for part in parts for module in part.modules()}
 
 
 def adapted(model: Any) -> bool:
