@@ -61,8 +61,9 @@ class Model(Part):
     """What is trained."""
 
     name: str = "tiny"
-    """tiny (the embedded model), smollm2 (a language model in a Python package), the path of a checkpoint or of a .gguf
-    file, or a model hub id."""
+    """tiny (the embedded model), smollm2 (a language model in a Python package), smollm2-vision (the same with the
+    embedded model's vision tower and a new connector), the path of a checkpoint or of a .gguf file, or a model hub
+    id."""
     checkpoint: str | None = None
     """Start the recipe's own stage from this checkpoint, which is evaluated first, as the report's before; the warm
     starts are skipped then."""
@@ -73,7 +74,13 @@ class Model(Part):
     """Train low-rank adapters; null trains all weights that are not frozen."""
     bits: Literal[4, 8] | None = None
     """Load weights quantised to 4 or 8 bits (bitsandbytes, a GPU and lora needed; replies are sampled by
-    rollout.engine: hf); null for 16 bits on a GPU."""
+    rollout.engine: hf); null for weights of `dtype`."""
+    dtype: Literal["float32", "bfloat16"] | None = None
+    """Weights as numbers of 32 or 16 bits; null for bfloat16 on a GPU, float32 without one. With lora, bfloat16 holds
+    the weights that stay as they are in half the memory, and CPUs with its instructions are faster with it."""
+    attention: str | None = None
+    """Implementation of attention: eager, sdpa, flash_attention_2 or any other that transformers has for the model;
+    null for its choice. On a CPU, eager trains short texts in 16 bits a third faster than sdpa."""
     min_pixels: int | None = Field(default=None, ge=1)
     """Scale smaller pictures up to this many pixels (Qwen-VL only); null leaves the processor's limit."""
     max_pixels: int | None = Field(default=None, ge=1)
@@ -116,6 +123,9 @@ class Labels(Part):
     """The format in which the previous stage's model answers."""
     smoothing: float = Field(default=1.0, ge=0)
     """Pseudo-counts added to each side, so that no label is exactly 0 or 1: (hits + s) / (samples + 2 s)."""
+    levels: int | None = Field(default=None, ge=2, le=50)
+    """Move every confidence to the middle of one of this many equal steps of [0, 1]: few values are learnt from few
+    rows; null for hundredths."""
     max_new_tokens: int = Field(default=96, ge=1)
     """Longest sampled answer."""
     near: float = Field(default=0.5, ge=0, le=1)

@@ -24,6 +24,7 @@ def label_options(parser: ArgumentParser) -> None:
     parser.add_argument("--max-new-tokens", type=int, default=512, help="longest answer; default 512")
     parser.add_argument("--format", metavar="NAME", help="how to ask; default the stage's, else emocaliber_answer")
     parser.add_argument("--smoothing", type=float, default=1.0, help="pseudo-counts on either side; default 1")
+    parser.add_argument("--levels", type=int, metavar="N", help="round confidences to N levels; default hundredths")
     parser.add_argument("--near", type=float, default=0.5, help="similarity: credit for the same polarity; default 0.5")
     parser.add_argument("--value", type=float, default=0.9, help="constant: the confidence of every row; default 0.9")
     parser.add_argument(
@@ -90,7 +91,7 @@ def _labels(args: Namespace, checkpoint: Any) -> Any:
     from emocal_rl import recipe_blocks
 
     stated = checkpoint.form if checkpoint and checkpoint.form else "emocaliber_answer"
-    names = ("strategy", "samples", "temperature", "max_new_tokens", "smoothing", "near", "value")
+    names = ("strategy", "samples", "temperature", "max_new_tokens", "smoothing", "levels", "near", "value")
     tree = {name: getattr(args, name) for name in names} | {"format": args.format or stated}
     return _part(recipe_blocks.Labels, tree, "label")
 

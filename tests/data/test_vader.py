@@ -41,6 +41,13 @@ def test_votes_by_hand(folder, classes, votes):
     assert all(row.candidates == vader.LABELS[classes] for row in found.values())
 
 
+def test_an_item_that_is_there_twice_is_one_row_with_all_its_ratings(folder):
+    path = Path(folder) / "vader_lexicon.txt"
+    path.write_text("\n".join([*LINES, "foolish\t0.2\t1.1\t[1, 2, 0, 0, 0, 0, 0, 0, 0, 0]"]))
+    (row,) = [row for rows in vader.load(2, folder).values() for row in rows if row.id == "foolish"]
+    assert row.votes == (8, 2)
+
+
 def test_families_stay_together_and_emoticons_apart(folder):
     splits = vader.load(2, folder)
     assert [row.id for row in splits["emoticons"]] == [":-)"]

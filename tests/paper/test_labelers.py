@@ -121,6 +121,15 @@ def test_every_strategy_is_offered_and_stays_inside_the_printable_range():
         assert [one.confidence for one in made] == [0.99, 0.01]
 
 
+@pytest.mark.parametrize("strategy", ASKING)
+def test_levels_are_the_middles_of_equal_steps(strategy):
+    answers = Said({"a": ["awe"] * 3 + ["fear"], "b": ["awe"] * 4}, [0.75, 0.0])
+    made = make_labels(ROWS, answers, Labels(strategy=strategy, smoothing=0.0, levels=5))
+    assert [one.confidence for one in made] == [0.7, 0.9 if strategy == "self_consistency" else 0.1]
+    whole = make_labels(ROWS, answers, Labels(strategy=strategy, smoothing=0.0))
+    assert [one.facts for one in made] == [one.facts for one in whole]
+
+
 def test_a_file_of_labels(tmp_path: Path):
     path = tmp_path / "labels.jsonl"
     path.write_text('{"id": "b", "label": "fear", "confidence": 0.3}\n{"id": "a", "label": "awe", "confidence": 0.7}\n')

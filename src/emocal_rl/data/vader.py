@@ -28,7 +28,7 @@ LABELS = {
 """Ordered labels.  Two: the sign, neutral left out.  Three: the sign.  Five: pairs of points.  Nine: the scale."""
 SHARES = (("stage_one", 30), ("stage_two", 25), ("stage_three", 25), ("validation", 8), ("unseen_words", 12))
 """Percent of the word families in each split."""
-FEWEST = 8  # ratings that must remain of ten once neutral ones are dropped
+FEWEST = 8  # ratings that must remain of an item once neutral ones are dropped
 
 
 def load(classes: int | None = None, root: str | None = None) -> dict[str, list[Row]]:
@@ -42,16 +42,22 @@ def load(classes: int | None = None, root: str | None = None) -> dict[str, list[
     count = 2 if classes is None else classes
     if count not in LABELS:
         raise UserError(f"data.classes: vader has {', '.join(map(str, LABELS))} labels (got {count})")
-    path = lexicon(root)
     splits: dict[str, list[Row]] = {name: [] for name in (*(name for name, _ in SHARES), "emoticons")}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        word, ratings = parse(line, f"{path}:{number}")
+    for word, ratings in items(lexicon(root)).items():
         votes = votes_of(ratings, count)
         if sum(votes) >= FEWEST:
             splits[split_of(word)].append(row(word, votes, count))
     return splits
+
+
+def items(path: Path) -> dict[str, list[int]]:
+    """Every item's ratings.  Some items, lower-cased by the authors, are there twice: twenty people rated those."""
+    found: dict[str, list[int]] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if line.strip():
+            word, ratings = parse(line, f"{path}:{number}")
+            found.setdefault(word, []).extend(ratings)
+    return found
 
 
 def lexicon(root: str | None) -> Path:

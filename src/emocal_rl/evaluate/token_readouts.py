@@ -11,7 +11,7 @@ from typing import Any
 
 from emocal_rl.evaluate.engines.core import Request
 from emocal_rl.evaluate.generate import inputs_of
-from emocal_rl.models.load import tokenizer_of
+from emocal_rl.models.load import sees, tokenizer_of
 from emocal_rl.rewards.formats.reply import Reply, Span
 
 ANSWER, EXPECTED = "answer_probability", "expected_confidence"
@@ -42,19 +42,46 @@ def log_probabilities(model: Any, processor: Any, request: Request, text: str) -
     cut = tokenizer_of(processor)(text, add_special_tokens=False, return_offsets_mapping=True)
     start = inputs["input_ids"].shape[1]
     with torch.inference_mode():
-        logits = model(**_followed_by(inputs, cut["input_ids"])).logits[0, start - 1 : -1]
+        logits = model(**_followed_by(inputs, [cut["input_ids"]])).logits[0, start - 1 : -1]
     return logits.float().log_softmax(-1), cut["input_ids"], [(int(a), int(b)) for a, b in cut["offset_mapping"]]
 
 
-def _followed_by(inputs: Any, tokens: Sequence[int]) -> dict[str, Any]:
-    """The inputs of a prompt with the reply's tokens behind; whatever else goes by token (masks, kinds) grows along."""
+def next_log_probabilities(
+    model: Any, processor: Any, requests: Sequence[Request], begun: Sequence[Sequence[int]]
+) -> Any:
+    """Log-probabilities (B, vocabulary) of the token that follows each reply begun, given as tokens; one forward pass.
+
+    The requests share a format.
+    """
+    import torch
+
+    inputs = inputs_of(model, processor, [request.row for request in requests], requests[0].form)
+    grown = _followed_by(inputs, begun, tokenizer_of(processor).pad_token_id or 0)
+    if not sees(processor):  # models with eyes count their positions themselves, some in three dimensions
+        grown["position_ids"] = (grown["attention_mask"].cumsum(-1) - 1).clamp(min=0)
+    with torch.inference_mode():
+        return model(**grown, logits_to_keep=1).logits[:, -1].float().log_softmax(-1)
+
+
+def _followed_by(inputs: Any, replies: Sequence[Sequence[int]], padding: int = 0) -> dict[str, Any]:
+    """The inputs of prompts with each one's tokens behind; whatever else goes by token (masks, kinds) grows along.
+
+    Shorter replies are filled with `padding` in front of the prompt, so that all end in the same column.
+    """
     import torch
 
     shape, grown = inputs["input_ids"].shape, dict(inputs)
+    room = max(map(len, replies))
     for name, value in inputs.items():
         if getattr(value, "shape", None) == shape:
-            fill = tokens if name == "input_ids" else [int(name == "attention_mask")] * len(tokens)
-            grown[name] = torch.cat([value, torch.tensor([fill], dtype=value.dtype, device=value.device)], dim=1)
+            front = padding if name == "input_ids" else 0
+            rows = [
+                [front] * (room - len(tokens))
+                + row
+                + (list(tokens) if name == "input_ids" else [int(name == "attention_mask")] * len(tokens))
+                for row, tokens in zip(value.tolist(), replies, strict=True)
+            ]
+            grown[name] = torch.tensor(rows, dtype=value.dtype, device=value.device)
     return grown
 
 

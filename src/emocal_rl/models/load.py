@@ -8,6 +8,7 @@ from typing import Any
 
 from emocal_rl.errors import UserError
 from emocal_rl.models import patches
+from emocal_rl.models.eyes import with_eyes
 from emocal_rl.models.memory import keep_freed_memory
 from emocal_rl.models.sources import Source, find_source
 
@@ -15,13 +16,17 @@ SMALL = 4
 """Cores of a machine up to which torch gets one thread."""
 
 
-def load(name: str, bits: int | None = None) -> tuple[Any, Any]:
-    """Model and processor (a tokenizer for a model without eyes): bfloat16 on a GPU, float32 without one.
+def load(name: str, bits: int | None = None, dtype: str | None = None, attention: str | None = None) -> tuple[Any, Any]:
+    """Model and processor (a tokenizer for a model without eyes).
 
-    bits: 4 or 8 to load quantised weights with bitsandbytes, which are trained through LoRA only.
+    Args:
+        bits: 4 or 8 to load quantised weights with bitsandbytes, which are trained through LoRA only.
+        dtype: float32 or bfloat16; None for bfloat16 on a GPU, float32 without one.
+        attention: implementation of attention, by transformers' name; None for its choice.
 
     Raises:
-        UserError: no such folder or hub id, a folder that holds no model, or no GPU or library for quantised weights.
+        UserError: no such folder or hub id, a folder that holds no model, no GPU or library for quantised weights, or
+            no such attention here.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
@@ -30,18 +35,21 @@ def load(name: str, bits: int | None = None) -> tuple[Any, Any]:
     found = find_source(name)
     if found.gguf is not None:
         patches.gguf_without_a_bar()
-    options: dict[str, Any] = {"dtype": torch.bfloat16 if torch.cuda.is_available() else torch.float32}
+    dtype = dtype or ("bfloat16" if torch.cuda.is_available() else "float32")
+    options: dict[str, Any] = {"dtype": getattr(torch, dtype)}
     options |= {} if bits is None else {"quantization_config": quantised(bits)}
+    options |= {} if attention is None else {"attn_implementation": attention}
     try:
         config = AutoConfig.from_pretrained(found.path, **found.options)
         sees = type(config) in AutoModelForImageTextToText._model_mapping
         processor = _processor(found, config.model_type, sees)
         family = AutoModelForImageTextToText if sees else AutoModelForCausalLM
         model = family.from_pretrained(found.path, **options, **found.options)
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, ImportError) as problem:
         reason = str(problem).strip().splitlines()[0]
         raise UserError(f"model {name}: {reason}") from problem
-    return (model if found.gguf is None else _plain(model)), processor
+    model = model if found.gguf is None else _plain(model)
+    return with_eyes(model, processor, *load("tiny")) if found.eyes else (model, processor)
 
 
 def _plain(model: Any) -> Any:

@@ -13,10 +13,14 @@ TINY = Path(__file__).parent / "tiny_files"
 
 
 class Source(NamedTuple):
-    """What to hand to transformers: a folder or hub id, and the .gguf file in that folder, where it is one."""
+    """What to hand to transformers: a folder or hub id, and the .gguf file in that folder, where it is one.
+
+    eyes: it is a language model that gets the embedded model's vision tower.
+    """
 
     path: str
     gguf: str | None = None
+    eyes: bool = False
 
     @property
     def options(self) -> dict[str, str]:
@@ -32,13 +36,15 @@ def source(name: str) -> str:
 def find_source(name: str) -> Source:
     """The source of a model's name: "tiny", "smollm2" (from its package), a .gguf file, a folder or a hub id.
 
+    "smollm2-vision" is smollm2 with the embedded model's vision tower and a new connector.
+
     Raises:
         UserError: the package of smollm2 is not installed, no such file, or a folder that holds no model.
     """
     if name == "tiny":
         return Source(str(TINY))
-    if name == "smollm2":
-        return _packaged_smollm2()
+    if name in ("smollm2", "smollm2-vision"):
+        return _packaged_smollm2()._replace(eyes=name != "smollm2")
     if name.endswith(".gguf"):
         if not Path(name).is_file():
             raise UserError(f"model {name}: no such file")

@@ -11,11 +11,10 @@ from emocal_rl.data import Row
 from emocal_rl.errors import UserError
 from emocal_rl.evaluate.completions import complete_to
 from emocal_rl.evaluate.engines import Decoding, Engine, Request
+from emocal_rl.evaluate.engines.hf import HfEngine
 from emocal_rl.evaluate.generate import complete
-from emocal_rl.evaluate.token_readouts import answer_probability, log_probabilities
-from emocal_rl.progress import stage_progress
 from emocal_rl.rewards.formats import find_format
-from emocal_rl.train.labelers import readers
+from emocal_rl.train.label_shares import label_shares
 
 if TYPE_CHECKING:
     from emocal_rl.recipe_blocks import Labels
@@ -38,7 +37,8 @@ class ModelAnswers:
 
     def probabilities(self, rows: Sequence[Row], labels: Labels) -> list[float | None]:
         """Of each row's label among the candidates, after the greedy reasoning."""
-        return probabilities(self.model, self.processor, rows, self._complete(rows, labels, 0.0, "answers"), labels)
+        texts, form = self._complete(rows, labels, 0.0, "answers"), find_format(labels.format)
+        return label_shares(self.model, self.processor, rows, texts, form, self.batch_size)
 
     def _complete(self, rows: Sequence[Row], labels: Labels, temperature: float, label: str) -> list[str]:
         how = {"batch_size": self.batch_size, "max_new_tokens": labels.max_new_tokens, "seed": self.seed}
@@ -68,12 +68,11 @@ class EngineAnswers:
         Raises:
             UserError: another engine.
         """
-        loaded = getattr(self.engine, "loaded", None)
-        if loaded is None:
+        engine = self.engine
+        if not isinstance(engine, HfEngine):
             raise UserError("--strategy answer_probability: the probabilities of tokens are only had from --engine hf")
         texts = [each[0] or "" for each in self._complete(rows, labels, 1, 0.0)]
-        model, processor = loaded
-        return probabilities(model, processor, rows, texts, labels)
+        return label_shares(*engine.loaded, rows, texts, find_format(labels.format), engine.batch_size)
 
     def _complete(self, rows: Sequence[Row], labels: Labels, times: int, temperature: float) -> list[list[str | None]]:
         form = find_format(labels.format)
@@ -82,29 +81,3 @@ class EngineAnswers:
         found = complete_to(self.path, requests, self.engine, decoding, label=labels.strategy.replace("_", " "))
         self.failed.update(one.request.row.id for one in found if one.text is None)
         return [[one.text for one in found[at : at + times]] for at in range(0, len(found), times)]
-
-
-def probabilities(
-    model: Any, processor: Any, rows: Sequence[Row], texts: Sequence[str], labels: Labels
-) -> list[float | None]:
-    """The probability of each row's label among its candidates where the reply's answer stands; None without one."""
-    form = find_format(labels.format)
-    found: list[float | None] = []
-    with stage_progress("label probability", len(rows), "readouts") as tick:
-        for row, text, replies in zip(rows, texts, readers(rows, form, [[text] for text in texts]), strict=True):
-            reply = replies[0]
-            span = reply.answer_span if reply else None
-            found.append(None if span is None else _share(model, processor, Request(row, form), text, span))
-            tick(len(found))
-    return found
-
-
-def _share(model: Any, processor: Any, request: Request, text: str, span: tuple[int, int]) -> float | None:
-    """The label's part of the probability that all candidates have together."""
-    chances = {}
-    for name in request.row.candidates:
-        written = text[: span[0]] + name + text[span[1] :]
-        logs, tokens, offsets = log_probabilities(model, processor, request, written)
-        chances[name] = answer_probability(logs, tokens, offsets, (span[0], span[0] + len(name))) or 0.0
-    total = sum(chances.values())
-    return chances[request.row.label] / total if total else None

@@ -47,6 +47,17 @@ def quantised(value: float) -> float:
     return min(max(round(value, 2), LOWEST), HIGHEST)
 
 
+def levelled(value: float, levels: int) -> float:
+    """The middle of the one of `levels` equal steps of [0, 1] in which `value` lies, with two decimals.
+
+    >>> [levelled(value, 10) for value in (0.88, 0.9, 0.99, 0.01)]
+    [0.85, 0.95, 0.95, 0.05]
+    """
+    # a step begins at its lower end, which as a binary fraction may come out a hair below
+    step = min(int(value * levels + 1e-9), levels - 1)
+    return quantised((step + 0.5) / levels)
+
+
 def smoothed(hits: float, count: float, pseudo: float) -> float:
     """(hits + s) / (count + 2 s): the mean of a Beta(s, s) prior after `count` draws.
 

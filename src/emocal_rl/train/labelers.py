@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,7 +20,7 @@ from emocal_rl.rewards import Format, Reply
 from emocal_rl.rewards.formats import find_format
 from emocal_rl.rewards.graders.core import Grader, find_grader, grade
 from emocal_rl.rewards.targets import aliases_of
-from emocal_rl.train.label import Label, quantised, shares, smoothed
+from emocal_rl.train.label import Label, levelled, quantised, shares, smoothed
 
 if TYPE_CHECKING:
     from emocal_rl.recipe_blocks import Labels
@@ -53,7 +54,7 @@ def _strategy(function: Strategy) -> Strategy:
 
 
 def make_labels(rows: Sequence[Row], answers: Answers | None, labels: Labels, grader: GraderName = None) -> list[Label]:
-    """One label a row, by `labels.strategy`.
+    """One label a row, by `labels.strategy`, its confidence on one of `labels.levels`.
 
     grader: of the stage, for sampled answers to open questions; None for the row's label, as evaluations have it.
 
@@ -61,7 +62,10 @@ def make_labels(rows: Sequence[Row], answers: Answers | None, labels: Labels, gr
         UserError: what the strategy needs is missing: votes, candidates, a confidence in the row, the file or a row in
             it.
     """
-    return STRATEGIES[labels.strategy](rows, answers, labels, grader)
+    made = STRATEGIES[labels.strategy](rows, answers, labels, grader)
+    if labels.levels is None:
+        return made
+    return [replace(one, confidence=levelled(one.confidence, labels.levels)) for one in made]
 
 
 @_strategy

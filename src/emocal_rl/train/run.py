@@ -69,7 +69,7 @@ def train_stage(recipe: Recipe, stage: Stage, run: Run, data: DataSet, start: st
     """Load what the stage starts from, train it, save it."""
     began = time.monotonic()
     run.start_stage(stage.name)
-    model, processor = load_model(start, recipe.model.bits)
+    model, processor = load_model(start, recipe.model.bits, recipe.model.dtype, recipe.model.attention)
     limit_pixels(processor, recipe.model.min_pixels, recipe.model.max_pixels)
     if stage.freeze_vision:
         freeze_vision(model)
@@ -119,8 +119,9 @@ def evaluate(name: str, model_name: str, reward: Reward, how: Evaluation, run: R
     missing = [split for split in how.splits if not run.records_path(name, split).exists()]
     if not missing:
         return
-    model, processor = load_model(model_name)
-    limit_pixels(processor, run.recipe.model.min_pixels, run.recipe.model.max_pixels)
+    block = run.recipe.model
+    model, processor = load_model(model_name, None, block.dtype, block.attention)
+    limit_pixels(processor, block.min_pixels, block.max_pixels)
     place(model)
     options: dict[str, Any] = {"batch_size": how.batch_size, "max_new_tokens": how.max_new_tokens}
     options |= {"temperature": how.temperature, "seed": run.recipe.seed}

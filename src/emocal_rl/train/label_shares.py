@@ -1,0 +1,82 @@
+"""How probable a row's label is to a model among the candidates, where the answer of its own reply stands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from emocal_rl.data import Row
+from emocal_rl.evaluate.engines import Request
+from emocal_rl.evaluate.token_readouts import answer_probability, log_probabilities, next_log_probabilities
+from emocal_rl.models.load import tokenizer_of
+from emocal_rl.progress import stage_progress
+from emocal_rl.rewards import Format
+from emocal_rl.rewards.formats.reply import Span
+from emocal_rl.train.labelers import readers
+
+
+class Fork(NamedTuple):
+    """Where a reply's answer is decided: the tokens before, and the token that each candidate goes on with."""
+
+    before: list[int]
+    tokens: list[int]
+
+
+def label_shares(
+    model: Any, processor: Any, rows: Sequence[Row], texts: Sequence[str], form: Format, batch_size: int
+) -> list[float | None]:
+    """The probability of each row's label among its candidates, in [0, 1]; None where the reply has no answer.
+
+    One forward pass over `batch_size` replies, up to the token by which all candidates differ.  Where no single token
+    tells them apart, one pass for every candidate, with all of its tokens.
+    """
+    found: list[float | None] = [None] * len(rows)
+    forks, others = [], []
+    for place, (row, text, span) in enumerate(zip(rows, texts, answer_spans(rows, texts, form), strict=True)):
+        if span is not None:
+            fork = fork_of(tokenizer_of(processor), text, span, row.candidates)
+            forks.append((place, fork)) if fork else others.append((place, span))
+    with stage_progress("label probability", len(forks) + len(others), "readouts") as tick:
+        for start in range(0, len(forks), batch_size):
+            batch = forks[start : start + batch_size]
+            asked = [Request(rows[place], form) for place, _ in batch]
+            logs = next_log_probabilities(model, processor, asked, [fork.before for _, fork in batch])
+            for (place, fork), chances in zip(batch, logs, strict=True):
+                among = chances[fork.tokens].softmax(-1).tolist()
+                found[place] = among[rows[place].candidates.index(rows[place].label)]
+            tick(start + len(batch))
+        for done, (place, span) in enumerate(others, 1):
+            found[place] = whole_share(model, processor, Request(rows[place], form), texts[place], span)
+            tick(len(forks) + done)
+    return found
+
+
+def answer_spans(rows: Sequence[Row], texts: Sequence[str], form: Format) -> list[Span | None]:
+    """Where the answer stands in each reply; None in one that has no answer."""
+    read = readers(rows, form, [[text] for text in texts])
+    return [reply.answer_span if reply else None for (reply,) in read]
+
+
+def fork_of(tokenizer: Any, text: str, span: Span, candidates: Sequence[str]) -> Fork | None:
+    """The first token at which replies with these candidates differ; None unless all of them differ there."""
+    written = [
+        tokenizer(text[: span[0]] + name + text[span[1] :], add_special_tokens=False)["input_ids"]
+        for name in candidates
+    ]
+    columns = enumerate(zip(*written, strict=False))
+    column = next((at for at, tokens in columns if len(set(tokens)) > 1), None)
+    if column is None:
+        return None
+    tokens = [one[column] for one in written]
+    return Fork(written[0][:column], tokens) if len(set(tokens)) == len(tokens) else None
+
+
+def whole_share(model: Any, processor: Any, request: Request, text: str, span: Span) -> float | None:
+    """The label's part of the probability that all candidates have together, each with all of its tokens."""
+    chances = {}
+    for name in request.row.candidates:
+        written = text[: span[0]] + name + text[span[1] :]
+        logs, tokens, offsets = log_probabilities(model, processor, request, written)
+        chances[name] = answer_probability(logs, tokens, offsets, (span[0], span[0] + len(name))) or 0.0
+    total = sum(chances.values())
+    return chances[request.row.label] / total if total else None
