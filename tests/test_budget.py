@@ -77,6 +77,9 @@ def test_memory_by_hand(tmp_path: Path) -> None:
     assert budget.memory(recipe(model=model), shared, gpu=True).endswith(
         "; vLLM beside it: weights 40 MB and its cache"
     )
+    for gpu in (True, False):
+        named = recipe(model=model | {"dtype": "bfloat16"})
+        assert "weights 40 MB + gradients 40 MB" in budget.memory(named, named, gpu=gpu)
 
 
 def test_a_model_that_is_not_here() -> None:

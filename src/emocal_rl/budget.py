@@ -69,12 +69,13 @@ def arithmetic(stage: Stage, processes: int = 1) -> list[str]:
 def memory(recipe: Recipe, stage: Stage, gpu: bool) -> str:
     """What a process needs for the numbers that training keeps, without activations; or why that is not known.
 
-    gpu: bfloat16 instead of float32, as the loader does it.
+    gpu: whether there is one; there the loader takes bfloat16 where the recipe names no type, else float32.
     """
     count = parameters(recipe.model.checkpoint or recipe.model.name)
     if count is None:
         return "memory: not known before the model's files are on this machine"
-    size, launch = 2 if gpu else 4, recipe.launch
+    size = {"float32": 4, "bfloat16": 2, None: 2 if gpu else 4}[recipe.model.dtype]
+    launch = recipe.launch
     parts = {"weights": size, "gradients": size, "AdamW": _MOMENTS * size}
     divided = _DIVIDED.get(str(launch.accelerate_config), ())
     keep = [count * each / (launch.processes if name in divided else 1) for name, each in parts.items()]

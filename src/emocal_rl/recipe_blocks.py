@@ -80,7 +80,7 @@ class Model(Part):
     the weights that stay as they are in half the memory, and CPUs with its instructions are faster with it."""
     attention: str | None = None
     """Implementation of attention: eager, sdpa, flash_attention_2 or any other that transformers has for the model;
-    null for its choice. On a CPU, eager trains short texts in 16 bits a third faster than sdpa."""
+    null for its choice. On a CPU, eager trains short texts in 16 bits faster than sdpa."""
     min_pixels: int | None = Field(default=None, ge=1)
     """Scale smaller pictures up to this many pixels (Qwen-VL only); null leaves the processor's limit."""
     max_pixels: int | None = Field(default=None, ge=1)
