@@ -77,10 +77,10 @@ class Model(Part):
     rollout.engine: hf); null for weights of `dtype`."""
     dtype: Literal["float32", "bfloat16"] | None = None
     """Weights as numbers of 32 or 16 bits; null for bfloat16 on a GPU, float32 without one. With lora, bfloat16 holds
-    the weights that stay as they are in half the memory, and CPUs with its instructions are faster with it."""
+    the weights that stay as they are in half the memory."""
     attention: str | None = None
     """Implementation of attention: eager, sdpa, flash_attention_2 or any other that transformers has for the model;
-    null for its choice. On a CPU, eager trains short texts in 16 bits faster than sdpa."""
+    null for its choice. On a CPU, eager is a little faster than sdpa on short texts."""
     min_pixels: int | None = Field(default=None, ge=1)
     """Scale smaller pictures up to this many pixels (Qwen-VL only); null leaves the processor's limit."""
     max_pixels: int | None = Field(default=None, ge=1)
