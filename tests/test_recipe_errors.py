@@ -56,7 +56,7 @@ def test_the_good_one_is_good() -> None:
         ("batch_size: 3", "r.yaml:6: unknown key batch_size; did you mean 'evaluation.batch_size'?"),
         ("learning_rate: 1e-6", "r.yaml:6: unknown key learning_rate; did you mean 'trainer.learning_rate'?"),
         ("model: {xyzzy: 1}", "r.yaml:6: unknown key model.xyzzy; the keys here are name, checkpoint, "
-         "threads, lora, bits, min_pixels, max_pixels"),
+         "threads, lora, bits, dtype, attention, min_pixels, max_pixels"),
         ("trainer:\n  max_steps: 3\n  num_generation: 4",
          "r.yaml:8: unknown key trainer.num_generation; did you mean 'num_generations'?"),
         ("trainer: {output_dir: here}",
