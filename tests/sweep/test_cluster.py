@@ -70,7 +70,7 @@ def test_a_sweep_that_is_asked_to_end_says_so_and_leaves_nothing_running(cluster
     options = [str(write(tmp_path, "{brier: {}}")), "--out", str(out), "--engine", "ray", "--address", cluster]
     remote = start(*options)
     until(lambda: (out / "sweep.json").is_file() and "running" in statuses(out).values())
-    child = next(pid for path in out.glob("cold/*") if (pid := pid_of(path)))
+    child = next(pid for path in out.glob("cold/*") if path.is_dir() and (pid := pid_of(path)))
     remote.terminate()
     _, said = remote.communicate(timeout=100)
     assert said.splitlines()[-1] == "interrupted; the same command goes on where it was"
