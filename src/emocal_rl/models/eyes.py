@@ -5,19 +5,11 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from emocal_rl.models.tiny import chat_template
+
 SEED = 0
 """Of the new connector's weights: the same model every time."""
-CHAT_TEMPLATE = (
-    "{%- for message in messages -%}"
-    "{{- '<|im_start|>' + message['role'] + '\n' -}}"
-    "{%- if message['content'] is string -%}{{- message['content'] -}}{%- else -%}"
-    "{%- for part in message['content'] -%}"
-    "{%- if part['type'] == 'image' -%}{{- '<image>' -}}{%- else -%}{{- part['text'] -}}{%- endif -%}"
-    "{%- endfor -%}{%- endif -%}"
-    "{{- '<|im_end|>\n' -}}"
-    "{%- endfor -%}"
-    "{%- if add_generation_prompt -%}{{- '<|im_start|>assistant\n' -}}{%- endif -%}"
-)
+CHAT_TEMPLATE = chat_template("\n", "<|im_end|>\n")
 """ChatML, as SmolLM2 was taught, with a place for pictures."""
 
 

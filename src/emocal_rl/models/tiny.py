@@ -19,17 +19,23 @@ PAD, START, END = "<pad>", "<|im_start|>", "<end_of_utterance>"
 IMAGE_SPECIAL = ("<fake_token_around_image>", "<image>", "<global-img>")
 TAGS = ("think", "element", "human", "context", "interaction", "analysis", "answer", "confidence")
 
-CHAT_TEMPLATE = (
-    "{%- for message in messages -%}"
-    "{{- '<|im_start|>' + message['role'] + ':' -}}"
-    "{%- if message['content'] is string -%}{{- message['content'] -}}{%- else -%}"
-    "{%- for part in message['content'] -%}"
-    "{%- if part['type'] == 'image' -%}{{- '<image>' -}}{%- else -%}{{- part['text'] -}}{%- endif -%}"
-    "{%- endfor -%}{%- endif -%}"
-    "{{- '<end_of_utterance>' -}}"
-    "{%- endfor -%}"
-    "{%- if add_generation_prompt -%}{{- '<|im_start|>assistant:' -}}{%- endif -%}"
-)
+
+def chat_template(after_role: str, end: str) -> str:
+    """Turns that begin with a role and what follows it, and stop at `end`; a picture is its placeholder."""
+    return (
+        "{%- for message in messages -%}"
+        f"{{{{- '<|im_start|>' + message['role'] + '{after_role}' -}}}}"
+        "{%- if message['content'] is string -%}{{- message['content'] -}}{%- else -%}"
+        "{%- for part in message['content'] -%}"
+        "{%- if part['type'] == 'image' -%}{{- '<image>' -}}{%- else -%}{{- part['text'] -}}{%- endif -%}"
+        "{%- endfor -%}{%- endif -%}"
+        f"{{{{- '{end}' -}}}}"
+        "{%- endfor -%}"
+        f"{{%- if add_generation_prompt -%}}{{{{- '<|im_start|>assistant{after_role}' -}}}}{{%- endif -%}}"
+    )
+
+
+CHAT_TEMPLATE = chat_template(":", END)
 
 
 def build_tokenizer(corpus: Iterable[str]) -> Any:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from emocal_rl.rewards import Reward, Scored
+from emocal_rl.rewards.formats.reply import answered
 from emocal_rl.rewards.graders.core import grade
 from emocal_rl.rewards.targets import Target, candidates_of
 from emocal_rl.train.credit import parts, token_range
@@ -47,8 +48,7 @@ def choice(
     if reply.fault is not None or reply.answer_span is None or scored.correct is None or not candidates:
         return None
     column = token_range(ids, reply.answer_span, decode).start
-    before, (start, end) = list(ids[:column]), reply.answer_span
-    texts = [reply.text[:start] + name + reply.text[end:] for name in candidates]
+    before, texts = list(ids[:column]), answered(reply.text, reply.answer_span, candidates)
     written = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
     if any(one[:column] != before for one in written):  # the sampled tokens are not how the tokenizer writes the text
         return None

@@ -11,7 +11,7 @@ from emocal_rl.evaluate.token_readouts import answer_probability, log_probabilit
 from emocal_rl.models.load import tokenizer_of
 from emocal_rl.progress import stage_progress
 from emocal_rl.rewards import Format
-from emocal_rl.rewards.formats.reply import Span
+from emocal_rl.rewards.formats.reply import Span, answered
 from emocal_rl.train.labelers import readers
 
 
@@ -59,10 +59,8 @@ def answer_spans(rows: Sequence[Row], texts: Sequence[str], form: Format) -> lis
 
 def fork_of(tokenizer: Any, text: str, span: Span, candidates: Sequence[str]) -> Fork | None:
     """The first token at which replies with these candidates differ; None unless all of them differ there."""
-    written = [
-        tokenizer(text[: span[0]] + name + text[span[1] :], add_special_tokens=False)["input_ids"]
-        for name in candidates
-    ]
+    texts = answered(text, span, candidates)
+    written = [tokenizer(one, add_special_tokens=False)["input_ids"] for one in texts]
     columns = enumerate(zip(*written, strict=False))
     column = next((at for at, tokens in columns if len(set(tokens)) > 1), None)
     if column is None:
@@ -74,8 +72,8 @@ def fork_of(tokenizer: Any, text: str, span: Span, candidates: Sequence[str]) ->
 def whole_share(model: Any, processor: Any, request: Request, text: str, span: Span) -> float | None:
     """The label's part of the probability that all candidates have together, each with all of its tokens."""
     chances = {}
-    for name in request.row.candidates:
-        written = text[: span[0]] + name + text[span[1] :]
+    names = request.row.candidates
+    for name, written in zip(names, answered(text, span, names), strict=True):
         logs, tokens, offsets = log_probabilities(model, processor, request, written)
         chances[name] = answer_probability(logs, tokens, offsets, (span[0], span[0] + len(name))) or 0.0
     total = sum(chances.values())

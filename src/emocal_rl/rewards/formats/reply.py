@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 Span = tuple[int, int]
@@ -23,6 +23,15 @@ FAULTS: dict[str, str] = {
     "not_a_distribution": "the stated probabilities do not add up, or a label is missing or named twice",
 }
 """Every fault a reader can name, with its meaning. Fixed and small, so that faults can be counted."""
+
+
+def answered(text: str, span: Span, names: Sequence[str]) -> list[str]:
+    """The text with each of `names` where `span` is.
+
+    >>> answered("I say yes.", (6, 9), ["yes", "no"])
+    ['I say yes.', 'I say no.']
+    """
+    return [text[: span[0]] + name + text[span[1] :] for name in names]
 
 
 class Cuts(Protocol):
