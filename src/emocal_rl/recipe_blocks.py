@@ -124,8 +124,8 @@ class Labels(Part):
     smoothing: float = Field(default=1.0, ge=0)
     """Pseudo-counts added to each side, so that no label is exactly 0 or 1: (hits + s) / (samples + 2 s)."""
     levels: int | None = Field(default=None, ge=2, le=50)
-    """Move every confidence to the middle of one of this many equal steps of [0, 1]: few values are learnt from few
-    rows; null for hundredths."""
+    """Move every confidence to the middle of one of this many equal steps of [0, 1], and give the labels of a
+    distribution whole steps: few values are learnt from few rows; null for hundredths."""
     max_new_tokens: int = Field(default=96, ge=1)
     """Longest sampled answer."""
     near: float = Field(default=0.5, ge=0, le=1)

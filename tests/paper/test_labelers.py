@@ -27,7 +27,10 @@ def reply(answer: str) -> str:
 
 
 class Said:
-    """Answers that were given beforehand: row id -> answers, "" for an unreadable one."""
+    """Answers that were given beforehand: row id -> answers, "" for an unreadable one.
+
+    probabilities: of each row's label; the other candidates share the rest alike.
+    """
 
     def __init__(self, answers: dict[str, Sequence[str]], probabilities: Sequence[float | None] = ()) -> None:
         self.answers, self.given = answers, list(probabilities)
@@ -36,7 +39,12 @@ class Said:
         return [[reply(said) for said in self.answers[row.id]] for row in rows]
 
     def probabilities(self, rows, labels):
-        return self.given
+        return [None if one is None else spread(row, one) for row, one in zip(rows, self.given, strict=True)]
+
+
+def spread(of: Row, share: float) -> list[float]:
+    rest = (1 - share) / (len(of.candidates) - 1)
+    return [share if name == of.label else rest for name in of.candidates]
 
 
 ROWS = [row("a", "awe"), row("b", "fear")]
@@ -87,6 +95,9 @@ def test_an_open_question_has_no_candidates_to_compare():
 def test_probability_of_the_label():
     made = make_labels(ROWS, Said({}, [0.874, None]), Labels(strategy="answer_probability"))
     assert [one.confidence for one in made] == [0.87, 0.12]  # an even share of eight labels where nothing was shown
+    assert [one.facts["probability"] for one in made] == [0.874, None]
+    assert made[0].stated("distribution") == pytest.approx(dict.fromkeys(EMOTIONS, 0.018) | {"awe": 0.874})
+    assert made[1].stated("distribution") == dict.fromkeys(EMOTIONS, 1 / 8)
 
 
 def test_votes_counts_are_smoothed_and_shares_are_not():
@@ -102,7 +113,8 @@ def test_distributions_for_formats_that_state_one():
     voted = make_labels([row("a", "awe", (0, 14, 0, 0, 0, 0, 0, 6))], None, Labels(strategy="votes", smoothing=0.0))
     assert voted[0].stated("distribution")["sadness"] == 0.3
     assert voted[0].stated("confidence") == 0.7
-    with pytest.raises(UserError, match="labels.strategy: the format states a distribution, which hit_rate and votes"):
+    given = "labels.strategy: the format states a distribution, which hit_rate, votes and answer_probability give"
+    with pytest.raises(UserError, match=given):
         make_labels(ROWS, None, Labels(strategy="constant"))[0].stated("distribution")
 
 
@@ -128,6 +140,34 @@ def test_levels_are_the_middles_of_equal_steps(strategy):
     assert [one.confidence for one in made] == [0.7, 0.9 if strategy == "self_consistency" else 0.1]
     whole = make_labels(ROWS, answers, Labels(strategy=strategy, smoothing=0.0))
     assert [one.facts for one in made] == [one.facts for one in whole]
+
+
+def test_levels_of_a_distribution_are_whole_steps():
+    """0.72, 0.2 and 0.08 in tenths: 7 and 2 whole, and the one that is left goes to the largest remainder."""
+    votes = (0.72, 0.2, 0.08, 0, 0, 0, 0, 0)
+    (made,) = make_labels([row("a", "amusement", votes)], None, Labels(strategy="votes", levels=10))
+    assert made.stated("distribution") == dict.fromkeys(EMOTIONS, 0.0) | {
+        "amusement": 0.7, "awe": 0.2, "contentment": 0.1,
+    }  # fmt: skip
+    assert made.stated("confidence") == 0.75
+
+
+def test_distributions_in_a_file(tmp_path: Path):
+    path, given = tmp_path / "labels.jsonl", dict.fromkeys(EMOTIONS, 0.1) | {"awe": 0.3}
+    labels = Labels(strategy="file", file=str(path))
+    line = {"id": "a", "label": "awe", "confidence": 0.3}
+    path.write_text(json.dumps(line | {"distribution": given}))
+    (made,) = make_labels(ROWS[:1], None, labels)
+    assert made.stated("distribution") == given
+    wrong = ({"awe": 1.0}, given | {"awe": 0.4}, given | {"awe": "0.3"}, given | {"awe": 0.5, "fear": -0.1}, [0.1])
+    for one in wrong:
+        path.write_text(json.dumps(line | {"distribution": one}))
+        with pytest.raises(UserError) as error:
+            make_labels(ROWS[:1], None, labels)
+        assert error.value.lines == [
+            f"{path}: the distribution of row a must give each of {', '.join(EMOTIONS)} a share, which together are 1; "
+            f"got {one!r}"
+        ]
 
 
 def test_a_file_of_labels(tmp_path: Path):

@@ -283,6 +283,17 @@ def test_a_written_distribution_sums_to_one():
     assert "negative: 0.34, positive: 0.33, neutral: 0.33" in text
 
 
+def test_the_most_probable_label_is_written_first_and_read_anywhere():
+    stated = {"negative": 0.1, "positive": 0.7, "neutral": 0.2}
+    text = FORMATS["distribution"].write({"think": "a"}, "positive", distribution=stated)
+    assert text == "<think>a</think><distribution>positive: 0.70, neutral: 0.20, negative: 0.10</distribution>"
+    other = "<think>a</think><distribution>negative: 0.10, neutral: 0.20, positive: 0.70</distribution>"
+    for one in (text, other):
+        read = FORMATS["distribution"].read(one, list(stated))
+        assert (read.answer, read.distribution) == ("positive", pytest.approx(stated))
+        assert list(read.distribution or {}) == list(stated)  # the candidates' order, which cumulative rules go by
+
+
 def test_very_many_zeros_are_no_distribution():
     """200 labels may be off by .0051 each, which is more than 1."""
     labels = [f"label {i}" for i in range(200)]

@@ -35,8 +35,8 @@ class ModelAnswers:
         texts = self._complete(asked, labels, labels.temperature, labels.strategy.replace("_", " "))
         return [list(texts[at : at + labels.samples]) for at in range(0, len(texts), labels.samples)]
 
-    def probabilities(self, rows: Sequence[Row], labels: Labels) -> list[float | None]:
-        """Of each row's label among the candidates, after the greedy reasoning."""
+    def probabilities(self, rows: Sequence[Row], labels: Labels) -> list[list[float] | None]:
+        """Of each row's candidates, after the greedy reasoning."""
         texts, form = self._complete(rows, labels, 0.0, "answers"), find_format(labels.format)
         return label_shares(self.model, self.processor, rows, texts, form, self.batch_size)
 
@@ -62,8 +62,8 @@ class EngineAnswers:
         """`labels.samples` completions a row."""
         return self._complete(rows, labels, labels.samples, labels.temperature)
 
-    def probabilities(self, rows: Sequence[Row], labels: Labels) -> list[float | None]:
-        """Of each row's label among the candidates, after the greedy reasoning; the hf engine alone has them.
+    def probabilities(self, rows: Sequence[Row], labels: Labels) -> list[list[float] | None]:
+        """Of each row's candidates, after the greedy reasoning; the hf engine alone has them.
 
         Raises:
             UserError: another engine.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from emocal_rl.errors import UserError
+from emocal_rl.rewards.formats.several import apportioned
 
 LOWEST, HIGHEST = 0.01, 0.99
 """No label asks for certainty, and all can be printed with two decimals."""
@@ -33,7 +34,8 @@ class Label:
             return self.confidence
         if self.distribution is None:
             raise UserError(
-                "labels.strategy: the format states a distribution, which hit_rate and votes give; choose one"
+                "labels.strategy: the format states a distribution, which hit_rate, votes and answer_probability give; "
+                "choose one of these"
             )
         return self.distribution
 
@@ -56,6 +58,17 @@ def levelled(value: float, levels: int) -> float:
     # a step begins at its lower end, which as a binary fraction may come out a hair below
     step = min(int(value * levels + 1e-9), levels - 1)
     return quantised((step + 0.5) / levels)
+
+
+def on_levels(label: Label, levels: int) -> Label:
+    """The confidence as `levelled` has it; the distribution in whole steps of 1 / levels that sum to 1.
+
+    >>> on_levels(Label(0.72, distribution={"a": 0.72, "b": 0.2, "c": 0.08}), 10).distribution
+    {'a': 0.7, 'b': 0.2, 'c': 0.1}
+    """
+    spread = label.distribution
+    stepped = None if spread is None else {name: n / levels for name, n in apportioned(spread, levels).items()}
+    return replace(label, confidence=levelled(label.confidence, levels), distribution=stepped)
 
 
 def smoothed(hits: float, count: float, pseudo: float) -> float:

@@ -78,7 +78,8 @@ def entry(job: LabelJob, row: Row, one: Label) -> dict[str, Any]:
     }
     if how.strategy in ASKING:
         made |= {"format": how.format, "temperature": how.temperature, "smoothing": how.smoothing}
-    return {"id": row.id, "split": job.split, **row.target(), "confidence": one.confidence, **one.facts, **made}
+    stated = {"confidence": one.confidence} | ({"distribution": one.distribution} if one.distribution else {})
+    return {"id": row.id, "split": job.split, **row.target(), **stated, **one.facts, **made}
 
 
 def summary(job: LabelJob, made: Sequence[Label]) -> list[str]:

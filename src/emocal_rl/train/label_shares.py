@@ -1,4 +1,4 @@
-"""How probable a row's label is to a model among the candidates, where the answer of its own reply stands."""
+"""How probable each candidate is to a model, where the answer of its own reply stands."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Fork(NamedTuple):
 
 def label_shares(
     model: Any, processor: Any, rows: Sequence[Row], texts: Sequence[str], form: Format, batch_size: int
-) -> list[float | None]:
-    """The probability of each row's label among its candidates, in [0, 1]; None where the reply has no answer.
+) -> list[list[float] | None]:
+    """The probability of each of a row's candidates, summing to 1; None where the reply has no answer.
 
     One forward pass over `batch_size` replies, up to the token by which all candidates differ.  Where no single token
     tells them apart, one pass for every candidate, with all of its tokens.
     """
-    found: list[float | None] = [None] * len(rows)
+    found: list[list[float] | None] = [None] * len(rows)
     forks, others = [], []
     for place, (row, text, span) in enumerate(zip(rows, texts, answer_spans(rows, texts, form), strict=True)):
         if span is not None:
@@ -42,11 +42,10 @@ def label_shares(
             asked = [Request(rows[place], form) for place, _ in batch]
             logs = next_log_probabilities(model, processor, asked, [fork.before for _, fork in batch])
             for (place, fork), chances in zip(batch, logs, strict=True):
-                among = chances[fork.tokens].softmax(-1).tolist()
-                found[place] = among[rows[place].candidates.index(rows[place].label)]
+                found[place] = chances[fork.tokens].softmax(-1).tolist()
             tick(start + len(batch))
         for done, (place, span) in enumerate(others, 1):
-            found[place] = whole_share(model, processor, Request(rows[place], form), texts[place], span)
+            found[place] = whole_shares(model, processor, Request(rows[place], form), texts[place], span)
             tick(len(forks) + done)
     return found
 
@@ -69,12 +68,12 @@ def fork_of(tokenizer: Any, text: str, span: Span, candidates: Sequence[str]) ->
     return Fork(written[0][:column], tokens) if len(set(tokens)) == len(tokens) else None
 
 
-def whole_share(model: Any, processor: Any, request: Request, text: str, span: Span) -> float | None:
-    """The label's part of the probability that all candidates have together, each with all of its tokens."""
-    chances = {}
+def whole_shares(model: Any, processor: Any, request: Request, text: str, span: Span) -> list[float] | None:
+    """Each candidate's part of the probability that all have together, each with all of its tokens."""
+    chances = []
     names = request.row.candidates
     for name, written in zip(names, answered(text, span, names), strict=True):
         logs, tokens, offsets = log_probabilities(model, processor, request, written)
-        chances[name] = answer_probability(logs, tokens, offsets, (span[0], span[0] + len(name))) or 0.0
-    total = sum(chances.values())
-    return chances[request.row.label] / total if total else None
+        chances.append(answer_probability(logs, tokens, offsets, (span[0], span[0] + len(name))) or 0.0)
+    total = sum(chances)
+    return [chance / total for chance in chances] if total else None

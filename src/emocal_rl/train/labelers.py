@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -20,7 +19,7 @@ from emocal_rl.rewards import Format, Reply
 from emocal_rl.rewards.formats import find_format
 from emocal_rl.rewards.graders.core import Grader, find_grader, grade
 from emocal_rl.rewards.targets import aliases_of
-from emocal_rl.train.label import Label, levelled, quantised, shares, smoothed
+from emocal_rl.train.label import Label, on_levels, quantised, shares, smoothed
 
 if TYPE_CHECKING:
     from emocal_rl.recipe_blocks import Labels
@@ -33,8 +32,8 @@ class Answers(Protocol):
         """`labels.samples` completions of each row at `labels.temperature`; None for one that failed."""
         ...
 
-    def probabilities(self, rows: Sequence[Row], labels: Labels) -> list[float | None]:
-        """The probability of each row's label among the candidates, after the model's own greedy reasoning.
+    def probabilities(self, rows: Sequence[Row], labels: Labels) -> list[list[float] | None]:
+        """The probability of each of a row's candidates, summing to 1, after the model's own greedy reasoning.
 
         None where the reply has no answer to look at.
         """
@@ -54,7 +53,7 @@ def _strategy(function: Strategy) -> Strategy:
 
 
 def make_labels(rows: Sequence[Row], answers: Answers | None, labels: Labels, grader: GraderName = None) -> list[Label]:
-    """One label a row, by `labels.strategy`, its confidence on one of `labels.levels`.
+    """One label a row, by `labels.strategy`, its confidence, and distribution, on `labels.levels`.
 
     grader: of the stage, for sampled answers to open questions; None for the row's label, as evaluations have it.
 
@@ -65,7 +64,7 @@ def make_labels(rows: Sequence[Row], answers: Answers | None, labels: Labels, gr
     made = STRATEGIES[labels.strategy](rows, answers, labels, grader)
     if labels.levels is None:
         return made
-    return [replace(one, confidence=levelled(one.confidence, labels.levels)) for one in made]
+    return [on_levels(one, labels.levels) for one in made]
 
 
 @_strategy
@@ -121,12 +120,12 @@ def answer_probability(rows: Sequence[Row], answers: Answers | None, labels: Lab
             f"labels: strategy answer_probability compares candidates; {len(lacking)} of {len(rows)} rows are open "
             f"questions (first: {lacking[0]}); take hit_rate"
         )
-    found = answers.probabilities(rows, labels)
-    even = [1 / len(row.candidates) for row in rows]
-    return [
-        Label(quantised(share if value is None else value), {"probability": value})
-        for value, share in zip(found, even, strict=True)
-    ]
+    made = []
+    for row, found in zip(rows, answers.probabilities(rows, labels), strict=True):
+        spread = dict(zip(row.candidates, found or [1 / len(row.candidates)] * len(row.candidates), strict=True))
+        facts = {"probability": None if found is None else spread[row.label]}
+        made.append(Label(quantised(spread[row.label]), facts, spread))
+    return made
 
 
 @_strategy
@@ -174,13 +173,35 @@ def file(rows: Sequence[Row], answers: Answers | None, labels: Labels, grader: G
         raise UserError(f"{path}: has no label for {len(missing)} of {len(rows)} rows (first: {missing[0]})")
     if odd := [row.id for row in rows if known[row.id].get("label") not in (None, row.label)]:
         raise UserError(f"{path}: row {odd[0]} is labelled {known[odd[0]]['label']!r} there; the file is of other data")
-    return [Label(quantised(_stated(path, row.id, known[row.id].get("confidence")))) for row in rows]
+    return [
+        Label(
+            quantised(_stated(path, row.id, known[row.id].get("confidence"))),
+            distribution=_spread(path, row, known[row.id].get("distribution")),
+        )
+        for row in rows
+    ]
 
 
 def _stated(path: Path, identity: str, value: Any) -> float:
     if type(value) not in (int, float) or not 0 <= value <= 1:
         raise UserError(f"{path}: the confidence of row {identity} must be a number in [0, 1], got {value!r}")
     return float(value)
+
+
+def _spread(path: Path, row: Row, value: Any) -> Mapping[str, float] | None:
+    if value is None:
+        return None
+    if (
+        not isinstance(value, Mapping)
+        or set(value) != set(row.candidates)
+        or not all(type(share) in (int, float) and share >= 0 for share in value.values())
+        or abs(sum(value.values()) - 1) > 0.01
+    ):
+        raise UserError(
+            f"{path}: the distribution of row {row.id} must give each of {', '.join(row.candidates)} a share, which "
+            f"together are 1; got {value!r}"
+        )
+    return {name: float(value[name]) for name in row.candidates}
 
 
 def alike(answer: str, label: str, candidates: Collection[str], near: float) -> float:

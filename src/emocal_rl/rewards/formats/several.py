@@ -73,7 +73,7 @@ class GuessFormat(Format):
                 f"format {self.name!r}: the confidences of the guesses must sum to at most 1, got {guesses}"
             )
         whole = {name: round(100 * self.snap(value)) for name, value in guesses}
-        whole = whole if sum(whole.values()) <= 100 else _hundredths(dict(guesses))
+        whole = whole if sum(whole.values()) <= 100 else apportioned(dict(guesses), 100)
         texts = {"think": reply.parts.get("think", "")}
         for i, (name, value) in enumerate(whole.items(), 1):
             texts |= {f"answer{i}": name, f"confidence{i}": f"{value / 100:.2f}"}
@@ -96,7 +96,8 @@ class DistributionFormat(Format):
     """<think>, then <distribution> with ``label: probability`` for every candidate, split by commas or line breaks.
 
     Every candidate comes once, and the probabilities sum to 1 up to the rounding of two decimals, which is evened out.
-    The reply's answer is the most probable label (the first of equals).
+    The reply's answer is the most probable label (the first of equals, in the candidates' order).  It is written first,
+    so that a model decides by a word, as for any other answer, and the digits behind it fall; read in any order.
     """
 
     def instruction(self, candidates: Candidates = None) -> str:
@@ -104,7 +105,7 @@ class DistributionFormat(Format):
         row = ", ".join(f"{name}: probability" for name in candidates or ("label",))
         return (
             f"Reply in exactly this form: <think>your reasoning</think><distribution>{row}</distribution> The "
-            "probabilities are numbers from 0 to 1 with two decimals and sum to 1."
+            "probabilities are numbers from 0 to 1 with two decimals and sum to 1; the most probable label comes first."
         )
 
     def read(self, text: str, candidates: Candidates = None, aliases: Aliases = None) -> Reply:
@@ -121,7 +122,7 @@ class DistributionFormat(Format):
         return Reply(text, parts, top, stated[top], span, span, None, stated)
 
     def compose(self, reply: Reply) -> str:
-        """The distribution in the order given, rounded to two decimals that sum to 1; the answer is its largest."""
+        """The distribution, most probable label first, rounded to two decimals that sum to 1; the first is the answer."""
         stated = reply.distribution
         if not stated or max(stated, key=lambda name: stated[name]) != reply.answer:
             raise UserError(f"format {self.name!r}: write needs a distribution with the answer as its largest label")
@@ -129,7 +130,8 @@ class DistributionFormat(Format):
             raise UserError(
                 f"format {self.name!r}: label {split[0]!r} holds a comma or a line break, which split labels"
             )
-        row = ", ".join(f"{name}: {value / 100:.2f}" for name, value in _hundredths(stated).items())
+        falling = sorted(apportioned(stated, 100).items(), key=lambda one: -one[1])  # equals stay in their order
+        row = ", ".join(f"{name}: {value / 100:.2f}" for name, value in falling)
         return write_blocks(self.name, {"think": reply.parts.get("think", ""), "distribution": row})
 
 
@@ -158,13 +160,17 @@ def _evened(stated: dict[str, float], candidates: Candidates) -> tuple[dict[str,
     return {name: stated[name] / total for name in names}, None
 
 
-def _hundredths(distribution: Mapping[str, float]) -> dict[str, int]:
-    """Whole hundredths that sum to 100, by largest remainder."""
+def apportioned(distribution: Mapping[str, float], parts: int) -> dict[str, int]:
+    """How many of `parts` equal parts each label gets, by largest remainder.
+
+    >>> apportioned({"a": 0.5, "b": 0.25, "c": 0.25}, 10)
+    {'a': 5, 'b': 3, 'c': 2}
+    """
     total = sum(distribution.values())
-    exact = {name: 100 * value / total for name, value in distribution.items()}
+    exact = {name: parts * value / total for name, value in distribution.items()}
     whole = {name: int(value) for name, value in exact.items()}
     by_remainder = sorted(exact, key=lambda name: whole[name] - exact[name])
-    for name in by_remainder[: 100 - sum(whole.values())]:
+    for name in by_remainder[: parts - sum(whole.values())]:
         whole[name] += 1
     return whole
 
