@@ -83,12 +83,12 @@ def test_open_answers_are_graded_and_not_compared_as_text():
     assert make_labels(ROWS, ANSWERS, Labels(samples=4), "votes")[0].facts["hits"] == 3  # candidates need no grader
 
 
-def test_an_open_question_has_no_candidates_to_compare():
+@pytest.mark.parametrize("strategy", ["answer_probability", "similarity"])
+def test_an_open_question_has_no_candidates_to_compare(strategy):
     with pytest.raises(UserError) as error:
-        make_labels([*ROWS, *OPEN], Said({}, [0.5] * 4), Labels(strategy="answer_probability"))
+        make_labels([*ROWS, *OPEN], Said({}, [0.5] * 4), Labels(strategy=strategy))
     assert error.value.lines == [
-        "labels: strategy answer_probability compares candidates; 2 of 4 rows are open questions (first: a); take "
-        "hit_rate"
+        f"labels: strategy {strategy} compares candidates; 2 of 4 rows are open questions (first: a); take hit_rate"
     ]
 
 

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from emocal_rl import files
 from emocal_rl.adapters.settings import by_row
 from emocal_rl.data import Row
 from emocal_rl.data.taxonomy import TAXONOMIES
@@ -19,6 +17,7 @@ from emocal_rl.rewards import Format, Reply
 from emocal_rl.rewards.formats import find_format
 from emocal_rl.rewards.graders.core import Grader, find_grader, grade
 from emocal_rl.rewards.targets import aliases_of
+from emocal_rl.train import label_file
 from emocal_rl.train.label import Label, on_levels, quantised, shares, smoothed
 
 if TYPE_CHECKING:
@@ -99,6 +98,7 @@ def self_consistency(rows: Sequence[Row], answers: Answers | None, labels: Label
 @_strategy
 def similarity(rows: Sequence[Row], answers: Answers | None, labels: Labels, grader: GraderName) -> list[Label]:
     """The hit rate with part credit, `labels.near`, for another label of the same polarity."""
+    _closed(rows, "similarity")
     found = []
     for row, said in zip(rows, _said(rows, answers, labels), strict=True):
         credit = sum(n * alike(name, row.label, row.candidates, labels.near) for name, n in said.items())
@@ -115,11 +115,7 @@ def answer_probability(rows: Sequence[Row], answers: Answers | None, labels: Lab
     """
     if answers is None:
         raise UserError("labels: answer_probability needs a model")
-    if lacking := [row.id for row in rows if not row.candidates]:
-        raise UserError(
-            f"labels: strategy answer_probability compares candidates; {len(lacking)} of {len(rows)} rows are open "
-            f"questions (first: {lacking[0]}); take hit_rate"
-        )
+    _closed(rows, "answer_probability")
     made = []
     for row, found in zip(rows, answers.probabilities(rows, labels), strict=True):
         spread = dict(zip(row.candidates, found or [1 / len(row.candidates)] * len(row.candidates), strict=True))
@@ -165,43 +161,15 @@ def given(rows: Sequence[Row], answers: Answers | None, labels: Labels, grader: 
 @_strategy
 def file(rows: Sequence[Row], answers: Answers | None, labels: Labels, grader: GraderName) -> list[Label]:
     """What `emocal-rl label` wrote into `labels.file`."""
-    path = Path(labels.file or "")
-    if labels.file is None or not path.is_file():
-        raise UserError(f"labels.file: no file {labels.file}; make it with: emocal-rl label --help")
-    known = {str(entry.get("id")): entry for entry in files.read_jsonl(path)}
-    if missing := [row.id for row in rows if row.id not in known]:
-        raise UserError(f"{path}: has no label for {len(missing)} of {len(rows)} rows (first: {missing[0]})")
-    if odd := [row.id for row in rows if known[row.id].get("label") not in (None, row.label)]:
-        raise UserError(f"{path}: row {odd[0]} is labelled {known[odd[0]]['label']!r} there; the file is of other data")
-    return [
-        Label(
-            quantised(_stated(path, row.id, known[row.id].get("confidence"))),
-            distribution=_spread(path, row, known[row.id].get("distribution")),
-        )
-        for row in rows
-    ]
+    return label_file.read(labels.file, rows)
 
 
-def _stated(path: Path, identity: str, value: Any) -> float:
-    if type(value) not in (int, float) or not 0 <= value <= 1:
-        raise UserError(f"{path}: the confidence of row {identity} must be a number in [0, 1], got {value!r}")
-    return float(value)
-
-
-def _spread(path: Path, row: Row, value: Any) -> Mapping[str, float] | None:
-    if value is None:
-        return None
-    if (
-        not isinstance(value, Mapping)
-        or set(value) != set(row.candidates)
-        or not all(type(share) in (int, float) and share >= 0 for share in value.values())
-        or abs(sum(value.values()) - 1) > 0.01
-    ):
+def _closed(rows: Sequence[Row], strategy: str) -> None:
+    if lacking := [row.id for row in rows if not row.candidates]:
         raise UserError(
-            f"{path}: the distribution of row {row.id} must give each of {', '.join(row.candidates)} a share, which "
-            f"together are 1; got {value!r}"
+            f"labels: strategy {strategy} compares candidates; {len(lacking)} of {len(rows)} rows are open questions "
+            f"(first: {lacking[0]}); take hit_rate"
         )
-    return {name: float(value[name]) for name in row.candidates}
 
 
 def alike(answer: str, label: str, candidates: Collection[str], near: float) -> float:

@@ -31,9 +31,9 @@ class Engine(VLLMGeneration):  # type: ignore[misc]
         self.trainer = trainer
         self._short: dict[tuple[int, ...], list[int]] = {}  # prompt with its images put in -> without
         args = trainer.args
-        given = {key: value for key, value in (args.generation_kwargs or {}).items() if key != "suppress_tokens"}
-        if silent:
-            given["logit_bias"] = dict.fromkeys(silent, FORBID)
+        given = dict(args.generation_kwargs or {})
+        if forbidden := {*silent, *(given.pop("suppress_tokens", None) or ())}:  # vLLM has no such option
+            given["logit_bias"] = (given.get("logit_bias") or {}) | dict.fromkeys(sorted(forbidden), FORBID)
         super().__init__(
             model=trainer.model,
             accelerator=trainer.accelerator,

@@ -122,7 +122,7 @@ class DistributionFormat(Format):
         return Reply(text, parts, top, stated[top], span, span, None, stated)
 
     def compose(self, reply: Reply) -> str:
-        """The distribution, most probable label first, rounded to two decimals that sum to 1; the first is the answer."""
+        """The distribution, most probable label first: two decimals each, which sum to 1; the first is the answer."""
         stated = reply.distribution
         if not stated or max(stated, key=lambda name: stated[name]) != reply.answer:
             raise UserError(f"format {self.name!r}: write needs a distribution with the answer as its largest label")
