@@ -34,8 +34,8 @@ class Label:
             return self.confidence
         if self.distribution is None:
             raise UserError(
-                "labels.strategy: the format states a distribution, which hit_rate, votes and answer_probability give, and "
-                "a file with a distribution in every line; choose one of these"
+                "labels.strategy: the format states a distribution, which hit_rate, votes and answer_probability give, "
+                "and a file with a distribution in every line; choose one of these"
             )
         return self.distribution
 
