@@ -104,3 +104,20 @@ def test_the_text_recipes_table_is_the_committed_report():
     for split in ("unseen_words", "emoticons"):
         gap = results["splits"][split]["differences"]["before"]["brier"]
         assert f"({gap['value']:+.3f} [{gap['low']:.3f}, {gap['high']:.3f}])" in page
+
+
+def test_the_distribution_recipes_table_is_the_committed_report():
+    folder = ROOT / "docs" / "results" / "text_vader_smollm2_distribution"
+    results = json.loads((folder / "metrics.json").read_text("utf-8"))
+    page = (ROOT / "docs" / "paper_scale.md").read_text("utf-8")
+    page = page.split("text/vader_smollm2_distribution` states")[1].split("## On verl")[0]
+    for split, when in ((s, w) for s in ("unseen_words", "emoticons") for w in ("before", "after")):
+        each = results["splits"][split]
+        found = {name: value["value"] for name, value in each["systems"][when]["metrics"].items()}
+        found["rps"] = each["distributions"][when]["ranked_probability"]["value"]
+        numbers = " | ".join(f"{found[name]:.3f}" for name in ("rps", "brier", "ece_10"))
+        shares = " | ".join(f"{found[name]:.1%}".replace("%", " %") for name in ("accuracy", "parse_rate"))
+        assert f"{numbers} | {shares} |" in page
+    for split, name in (("unseen_words", "accuracy"), ("unseen_words", "brier"), ("emoticons", "brier")):
+        gap = results["splits"][split]["differences"]["before"][name]
+        assert f"{gap['value']:+.3f} [{gap['low']:.3f}, {gap['high']:.3f}]" in page
