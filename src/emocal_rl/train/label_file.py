@@ -33,7 +33,8 @@ def read(file: str | None, rows: Sequence[Row]) -> list[Label]:
 
 
 def _label(path: Path, row: Row, entry: Mapping[str, Any]) -> Label:
-    value, spread = entry.get("confidence"), entry.get("distribution")
+    value: Any = entry.get("confidence")
+    spread: Any = entry.get("distribution")
     if type(value) not in (int, float) or not 0 <= value <= 1:
         raise UserError(f"{path}: the confidence of row {row.id} must be a number in [0, 1], got {value!r}")
     if spread is not None and not _shares(spread, row.candidates):
